@@ -1,0 +1,45 @@
+"""Special functions of the losses: values and derivatives of every order right to the last few bits.
+
+Plain functions of arrays, in float32 or float64; 16-bit and integer input is computed in float32. Infinite
+arguments give limits, NaN stays NaN. The bounds in the docstrings are in units in the last place of the true result,
+measured on XLA:CPU against mpmath and asserted by ``tests/test_numerics.py``. They hold where the result and its
+factors are normal numbers; below, a result may flush to 0.
+
+Example:
+  >>> import jax
+  >>> from jaxloss import numerics
+  >>> jax.grad(numerics.log_cosh)(1e30)
+  Array(1., dtype=float32, weak_type=True)
+"""
+
+from jaxloss.numerics.elementary import (
+    log1mexp,
+    log1p_square,
+    log_cosh,
+    log_sigmoid,
+    sigmoid,
+    softplus,
+    sqrt1pm1_square,
+    tanh,
+)
+from jaxloss.numerics.pairs import hypot, xlogy
+from jaxloss.numerics.powers import boxcox, power
+from jaxloss.numerics.rows import logsumexp, normalize, safe_norm
+
+__all__ = [
+    "boxcox",
+    "hypot",
+    "log1mexp",
+    "log1p_square",
+    "log_cosh",
+    "log_sigmoid",
+    "logsumexp",
+    "normalize",
+    "power",
+    "safe_norm",
+    "sigmoid",
+    "softplus",
+    "sqrt1pm1_square",
+    "tanh",
+    "xlogy",
+]
