@@ -1,0 +1,145 @@
+"""A `Case`: one loss as data, from which laws, accuracy, plots, benchmarks and docs follow."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+from collections.abc import Callable, Mapping, Set
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Case", "Inputs", "Property", "Regime"]
+
+
+class Regime(enum.StrEnum):
+    """Where the arguments of a loss are drawn: each regime is where some library loses digits or produces NaN."""
+
+    ORDINARY = "ordinary"  # of order one
+    TINY = "tiny"  # magnitudes from 1e-30 to 1e-2
+    HUGE = "huge"  # magnitudes from 1e2 to 1e30
+    KINKS = "kinks"  # close to every point where the formula changes its branch
+    EQUAL = "equal"  # predictions equal to targets, uniform rows, one-hot labels
+    SATURATED = "saturated"  # logits of +-100 and +-1e4
+
+
+Draw = Callable[[np.random.Generator, int, Regime, int], tuple[np.ndarray, ...] | None]
+"""``(rng, events, regime, classes)`` to float64 (or integer) arrays; None where the regime has no meaning."""
+
+
+class Property(enum.StrEnum):
+    """What a case declares of its loss, in its first data argument; each is a law."""
+
+    NON_NEGATIVE = "non-negative"
+    CONVEX = "convex"
+    SYMMETRIC = "symmetric"  # exchanging the first two data arguments changes nothing
+    ZERO_AT_TARGET = "zero at the target"
+    SHIFT_INVARIANT = "shift-invariant"  # adding one number to a row of the first argument changes nothing
+    CLASS_PERMUTABLE = "class-permutable"  # permuting the classes of rows and labels changes nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """How the data of a family of losses are drawn, and how a curve through them is drawn.
+
+    The leading axis of every array counts events: what one value of the unreduced loss belongs to. With ``axis=None``
+    the loss is elementwise and an event is a number; otherwise it is a row along that axis.
+    """
+
+    names: tuple[str, ...]
+    """The data arguments, in order."""
+    draw: Draw
+    axis: int | None = None
+    classes: int = 5
+    """Length of a row, where the loss has one."""
+    labels: str | None = None
+    """What the last argument holds: "integer" or "dense" labels, or None when it is nothing of the kind."""
+    curve: Callable[[np.ndarray], tuple[np.ndarray, ...]] | None = None
+    """A sweep ``x`` of one prediction to data, one event for each ``x``: for plots and for the convexity law."""
+    span: tuple[float, float] = (-3.0, 3.0)
+    xlabel: str = "prediction"
+    compare: int = 1
+    """How many of the leading arguments have the same shape and are checked against each other."""
+
+    def __call__(
+        self, rng: np.random.Generator, events: int, regime: Regime = Regime.ORDINARY
+    ) -> tuple[np.ndarray, ...] | None:
+        """Draw data for that many events."""
+        return self.draw(rng, events, regime, self.classes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """One loss as data.
+
+    For instance::
+
+        Case(
+            loss=huber,
+            inputs=inputs.residuals(kinks=(-1, 1)),
+            reference=lambda p, t, delta=1: ...,  # of one event, in mpmath numbers
+            formula="r²/2 if |r| ≤ δ else δ(|r| − δ/2)",
+            differentiable=1,
+            properties={Property.NON_NEGATIVE, Property.CONVEX},
+        )
+    """
+
+    loss: Callable[..., Any]
+    inputs: Inputs
+    reference: Callable[..., Any] | None
+    """The unreduced loss of one event in mpmath numbers (rows are lists, class ids ints), with ``params`` as keywords.
+
+    None: float32 is compared with what the loss itself gives in float64."""
+    formula: str
+    """One line of plain text, for tables."""
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    learnable: tuple[str, ...] = ()
+    """Those of the params that may be arrays with a gradient."""
+    differentiable: int | None = None
+    """How often the loss is continuously differentiable: 0 has kinks, None is smooth."""
+    properties: Set[Property] = frozenset()
+    lipschitz: float | None = None
+    """Bound on the absolute derivative in the first argument, element by element."""
+    degree: float | None = None
+    """Homogeneity: multiplying all data by s > 0 multiplies the loss by s**degree."""
+    ulps: float = 4
+    """Promised error of value and gradient, in units in the last place."""
+    conditioned: bool = False
+    """The true result is a difference of terms: measure the error in ulps of the largest, which is what a change of
+    the inputs in their last place would do to the result."""
+    peers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What peers call it: ``{"optax": "losses.huber_loss", "torch": "nn.functional.huber_loss"}``."""
+
+    def __post_init__(self) -> None:
+        """Freeze what a caller passed as plain dict, list or set."""
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+        object.__setattr__(self, "peers", MappingProxyType(dict(self.peers)))
+        object.__setattr__(self, "properties", frozenset(self.properties))
+
+    @property
+    def name(self) -> str:
+        """The name of the loss with the parameters of this case: ``huber(delta=2)``.
+
+        For a loss that takes class ids and distributions, the cases with distributions say ``dense``.
+        """
+        params = ", ".join(f"{key}={_short(value)}" for key, value in self.params.items())
+        if self.inputs.labels == "dense" and "ignore_index" in inspect.signature(self.loss).parameters:
+            params = f"{params}, dense" if params else "dense"
+        return f"{self.loss.__name__}({params})" if params else self.loss.__name__
+
+    @property
+    def family(self) -> str:
+        """The folder that the loss lives in."""
+        parts = self.loss.__module__.split(".")
+        return parts[1] if parts[0] == "jaxloss" and len(parts) > 1 else parts[0]
+
+    def __call__(self, *data: Any, **options: Any) -> Any:
+        """Call the loss with the parameters of this case."""
+        return self.loss(*data, **{**self.params, **options})
+
+
+def _short(value: Any) -> str:
+    text = str(value.tolist() if hasattr(value, "tolist") else value)
+    return text if len(text) <= 24 else f"{text[:21]}..."

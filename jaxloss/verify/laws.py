@@ -1,0 +1,364 @@
+"""The laws of the contract: each takes a `Trial` and raises `LawError` with what came and what was due.
+
+Most run operation by operation on six events, so that the compiled operations are shared between all losses.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxloss.verify.case import Property, Regime
+from jaxloss.verify.findings import LawError, close, raises, require
+from jaxloss.verify.gradients import GradientError, check_gradients
+from jaxloss.verify.trial import EVENTS, Trial
+
+__all__ = ["LAWS"]
+
+
+def signature(trial: Trial) -> None:
+    """Data first, everything else keyword-only, ``where=None, weights=None, reduction="mean"``, no ``**kwargs``."""
+    parameters = inspect.signature(trial.case.loss).parameters
+    names = trial.case.inputs.names
+    for name, parameter in list(parameters.items())[: len(names)]:
+        require(
+            parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD),
+            f"data argument {name} must be positional",
+        )
+    for name, parameter in list(parameters.items())[len(names) :]:
+        require(
+            parameter.kind == parameter.KEYWORD_ONLY, f"{name} must be keyword-only, got {parameter.kind.description}"
+        )
+    for name in ("where", "weights", "reduction"):
+        require(name in parameters, f"no argument {name}")
+    for name in ("where", "weights"):
+        require(parameters[name].default is None, f"{name} must default to None, got {parameters[name].default!r}")
+    default = parameters["reduction"].default
+    require(default in ("mean", "sum"), f"reduction must default to 'mean', got {default!r}")
+
+
+def gradient(trial: Trial) -> None:
+    """Reverse mode, forward mode and central differences agree for all data and learnable parameters, in float64."""
+    with jax.enable_x64(True):
+        floats, learnable, call = _differentiable(trial)
+    _check_gradients(call, floats, learnable, order=1)
+
+
+def second_derivative(trial: Trial) -> None:
+    """Hessian-vector products, forward over reverse and reverse twice, agree with differences of the gradient."""
+    with jax.enable_x64(True):
+        floats, learnable, call = _differentiable(trial)
+    _check_gradients(call, floats, learnable, order=2)
+
+
+def masked_is_removed(trial: Trial) -> None:
+    """``loss(x, where=m)`` equals ``loss(x[m])`` with NaN, inf or a label of -100 behind the mask; gradient there 0."""
+    kept = np.array([True, False, True, True, False, True])
+    where = jnp.asarray(kept)
+    removed = tuple(a[kept] for a in trial.data)
+    poisoned = tuple(_poison(a) for a in trial.data)
+    for reduction in ("mean", "sum"):
+        got = trial.case(*poisoned, where=where, reduction=reduction)
+        close(got, trial.case(*removed, reduction=reduction), f"{reduction} with nan and inf behind the mask")
+    gradients = trial.gradients_at(*poisoned, where=where, reduction="mean")
+    for name, got, due in zip(_names(trial), gradients, trial.gradients_at(*removed, reduction="mean"), strict=True):
+        leaked = np.asarray(got)[~kept]
+        require(bool(np.all(leaked == 0)), f"gradient of {name} with nan and inf behind the mask: {leaked}, due 0")
+        close(np.asarray(got)[kept], due, f"gradient of {name} where kept, with nan and inf behind the mask")
+    for key in trial.case.learnable:
+        value = jnp.asarray(trial.case.params[key], jnp.float32)
+        slope = jax.grad(lambda v, key=key: trial.case(*poisoned, **{key: v}, where=where))(value)
+        require(bool(np.all(np.isfinite(slope))), f"gradient of {key} with nan and inf behind the mask: {slope}")
+    values = trial.case(*poisoned, where=where, reduction="none")
+    close(values, jnp.where(kept, trial.values, 0), "reduction='none'")
+
+
+def masks_stretch(trial: Trial) -> None:
+    """Axes of size 1 of ``where`` and ``weights`` stretch; a mask with fewer axes is refused."""
+    rows = trial.grid(*trial.data)
+    column = jnp.array([[True], [False]])
+    got = trial.case(*rows, where=column, reduction="mean")
+    close(got, trial.case(*(a[:1] for a in rows), reduction="mean"), "where of shape (2, 1) on (2, 3)")
+    got = trial.case(*rows, weights=jnp.array([[1.0], [0.0]]), reduction="mean")
+    close(got, trial.case(*(a[:1] for a in rows), reduction="mean"), "weights of shape (2, 1) on (2, 3)")
+    close(trial.case(*rows, where=True), trial.case(*rows), "where=True")
+    for options in ({"where": jnp.ones(3, bool)}, {"weights": jnp.ones(3)}):
+        raises(
+            ValueError,
+            lambda o=options: trial.case(*rows, **o),
+            f"{next(iter(options))} of shape (3,) on (2, 3)",
+            trial,
+        )
+
+
+def weights_repeat(trial: Trial) -> None:
+    """An integer weight counts an event that often, weight 0 removes it, and ``"mean"`` divides by their sum."""
+    counts = np.array([1, 0, 3, 2, 1, 0])
+    repeated = tuple(jnp.repeat(a, counts, axis=0) for a in trial.data)
+    weights = jnp.asarray(counts, jnp.float32)
+    for reduction in ("mean", "sum"):
+        got = trial.case(*trial.data, weights=weights, reduction=reduction)
+        close(got, trial.case(*repeated, reduction=reduction), f"{reduction} with integer weights")
+    close(trial.case(*trial.data, weights=weights, reduction="none"), trial.values * weights, "reduction='none'")
+    slope = jax.grad(lambda w: trial.case(*trial.data, weights=w, reduction="sum"))(weights)
+    close(slope, trial.values, "gradient of the sum with respect to the weights")
+
+
+def reductions_agree(trial: Trial) -> None:
+    """The sum is the sum of ``"none"``, a function receives values and weights, an unknown name is refused."""
+    close(trial.case(*trial.data, reduction="sum"), jnp.sum(trial.values), "sum against the sum of 'none'")
+    values, weights = trial.case(*trial.data, reduction=lambda values, weights: (values, weights))
+    require(values.shape == weights.shape, f"a function received shapes {values.shape} and {weights.shape}")
+    mean = trial.case(*trial.data, reduction="mean")
+    close(mean, jnp.sum(values * weights) / jnp.sum(weights), "mean against sum(w v) / sum(w)")
+    require(mean.shape == (), f"mean has shape {mean.shape}, due ()")
+    raises(ValueError, lambda: trial.case(*trial.data, reduction="avg"), "reduction='avg'", trial)
+
+
+def empty_is_zero(trial: Trial) -> None:
+    """Nothing left gives 0 with zero gradient: all masked, no weight, or no event at all."""
+    for what, options in (
+        ("all masked", {"where": jnp.zeros(EVENTS, bool)}),
+        ("no weight", {"weights": jnp.zeros(EVENTS)}),
+    ):
+        for reduction in ("mean", "sum"):
+            got = trial.case(*trial.data, **options, reduction=reduction)
+            require(bool(got == 0), f"{what}: {reduction} is {got}, due 0")
+        for name, slope in zip(_names(trial), trial.gradients_at(*trial.data, **options), strict=True):
+            require(bool(jnp.all(slope == 0)), f"{what}: gradient of {name} is {slope}, due 0")
+    none = tuple(a[:0] for a in trial.data)
+    require(bool(trial.case(*none) == 0), f"no events: mean is {trial.case(*none)}, due 0")
+
+
+def transforms_agree(trial: Trial) -> None:
+    """jit, vmap, scan and checkpoint give what the plain call gives, and equal shapes do not retrace."""
+    case, traces = trial.case, []
+
+    def transformed(*data: Any) -> Any:
+        traces.append(1)
+        loss = lambda *d: case(*d, reduction="sum")
+        _, scanned = jax.lax.scan(lambda c, d: (c, case(*d, reduction="none")), 0, trial.grid(*data))
+        return {
+            "jit": case(*data, reduction="none"),
+            "vmap": jax.vmap(lambda *d: case(*d, reduction="none"))(*data),
+            "scan": scanned.reshape(trial.values.shape),
+        }, {
+            "jit": jax.grad(loss, trial.floats)(*data),
+            "vmap": jax.vmap(jax.grad(loss, trial.floats))(*data),
+            "checkpoint": jax.grad(jax.checkpoint(loss), trial.floats)(*data),
+        }
+
+    compiled = jax.jit(transformed)
+    values, gradients = compiled(*trial.data)
+    compiled(*(a + 0 for a in trial.data))
+    require(len(traces) == 1, f"traced {len(traces)} times for equal shapes")
+    for transform, got in values.items():
+        close(got, trial.values, f"{transform} against the plain call")
+    for transform, slopes in gradients.items():
+        for name, got, due in zip(_names(trial), slopes, trial.gradients, strict=True):
+            close(got, due, f"gradient of {name} under {transform}")
+
+
+def sharded_is_unsharded(trial: Trial) -> None:
+    """Events spread over the devices give the same loss, under jit and, by the sums, under shard_map."""
+    devices = jax.devices()[:2]
+    mesh = Mesh(np.array(devices), ("events",))
+    spread = jax.device_put(trial.data, NamedSharding(mesh, PartitionSpec("events")))
+
+    def sums(*data: Any) -> Any:
+        total, count = trial.case(*data, reduction=lambda v, w: (jnp.sum(v * w), jnp.sum(w)))
+        return jax.lax.psum(total, "events") / jax.lax.psum(count, "events")
+
+    specs = tuple(PartitionSpec("events") for _ in trial.data)
+    mapped = jax.shard_map(sums, mesh=mesh, in_specs=specs, out_specs=PartitionSpec())
+    got, by_sums = jax.jit(lambda *d: (trial.case(*d, reduction="mean"), mapped(*d)))(*spread)
+    due = trial.case(*trial.data, reduction="mean")
+    close(got, due, f"jit over {len(devices)} devices")
+    close(by_sums, due, f"shard_map over {len(devices)} devices")
+
+
+def bad_input_is_refused(trial: Trial) -> None:
+    """Unequal shapes, integer predictions and float masks raise an error that names the loss."""
+    case, data = trial.case, trial.data
+    for i in range(1, case.inputs.compare):
+        wrong = list(data)
+        wrong[i] = data[i][..., None]
+        raises(ValueError, lambda w=wrong: case(*w), f"{case.inputs.names[i]} of shape {wrong[i].shape}", trial)
+        wrong[i] = data[i][:1]
+        raises(ValueError, lambda w=wrong: case(*w), f"{case.inputs.names[i]} of shape {wrong[i].shape}", trial)
+    if case.inputs.labels == "integer":
+        raises(ValueError, lambda: case(data[0], data[1][:, None]), "labels with one axis too many", trial)
+    integers = (jnp.ones(data[0].shape, jnp.int32), *data[1:])
+    raises(TypeError, lambda: case(*integers), f"integer {case.inputs.names[0]}", trial)
+    raises(TypeError, lambda: case(*data, where=jnp.ones(EVENTS)), "a float mask", trial)
+
+
+def low_precision_is_computed_in_float32(trial: Trial) -> None:
+    """16-bit inputs give what their float32 values give, in float32; gradients come back in the input's dtype."""
+    for dtype in (jnp.bfloat16, jnp.float16):
+        narrow = tuple(a.astype(dtype) if i in trial.floats else a for i, a in enumerate(trial.data))
+        wide = tuple(a.astype(jnp.float32) if i in trial.floats else a for i, a in enumerate(narrow))
+        got = trial.case(*narrow, reduction="none")
+        require(got.dtype == jnp.float32, f"{dtype.__name__} inputs gave {got.dtype}, due float32")
+        close(got, trial.case(*wide, reduction="none"), f"values of {dtype.__name__} inputs")
+        slopes = trial.gradients_at(*narrow, reduction="sum")
+        for name, slope, due in zip(_names(trial), slopes, trial.gradients_at(*wide, reduction="sum"), strict=True):
+            require(slope.dtype == dtype, f"gradient of {name} is {slope.dtype}, due {dtype.__name__}")
+            rounding = 2 * float(jnp.finfo(dtype).eps)
+            close(slope.astype(jnp.float32), due, f"gradient of {name} in {dtype.__name__}", rounding)
+
+
+def double_stays_double(trial: Trial) -> None:
+    """float64 inputs give a float64 loss, and finite values."""
+    with jax.enable_x64(True):
+        data = tuple(a.astype(jnp.float64) if i in trial.floats else a for i, a in enumerate(trial.data))
+        got = trial.case(*data)
+    require(got.dtype == jnp.float64, f"float64 inputs gave {got.dtype}")
+    require(bool(np.isfinite(got)), f"float64 inputs gave {got}")
+
+
+def labels_never_wrap(trial: Trial) -> None:
+    """A label outside the classes makes value and gradient of its row NaN, unless masked or ``ignore_index``."""
+    if trial.case.inputs.labels != "integer":
+        return
+    rows, labels = trial.data
+    for bad in (-1, -100, rows.shape[-1], 10**6):
+        wrong = labels.at[2].set(bad)
+        values = np.asarray(trial.case(rows, wrong, reduction="none"))
+        require(bool(np.isnan(values[2])), f"label {bad} of {rows.shape[-1]} classes: value {values[2]}, due NaN")
+        require(bool(np.isfinite(np.delete(values, 2)).all()), f"label {bad} spoils other rows: {values}")
+        (slope,) = trial.gradients_at(rows, wrong, reduction="sum")
+        require(bool(np.isnan(slope[2]).all()), f"label {bad}: gradient {slope[2]}, due NaN")
+    if "ignore_index" in inspect.signature(trial.case.loss).parameters:
+        wrong = labels.at[2].set(-100)
+        got = trial.case(rows, wrong, ignore_index=-100)
+        kept = jnp.arange(EVENTS) != 2
+        close(got, trial.case(rows, labels, where=kept), "ignore_index against where")
+        (slope,) = trial.gradients_at(rows, wrong, ignore_index=-100)
+        require(bool(jnp.all(slope[2] == 0)), f"ignored row has gradient {slope[2]}, due 0")
+
+
+def events_are_interchangeable(trial: Trial) -> None:
+    """Permuting the events permutes the values; permuting the classes changes nothing where that is declared."""
+    order = np.array([3, 0, 5, 1, 4, 2])
+    close(trial.case(*(a[order] for a in trial.data), reduction="none"), trial.values[order], "events permuted")
+    if Property.CLASS_PERMUTABLE in trial.case.properties:
+        rows, labels = trial.data[0], trial.data[1]
+        classes = np.random.default_rng(1).permutation(rows.shape[-1])
+        moved = jnp.asarray(np.argsort(classes), jnp.int32)[labels] if labels.ndim < rows.ndim else labels[:, classes]
+        close(trial.case(rows[:, classes], moved, reduction="none"), trial.values, "classes permuted")
+
+
+def declared_properties_hold(trial: Trial) -> None:
+    """Non-negative, convex, symmetric, zero at the target, shift-invariant, Lipschitz, homogeneous: as declared."""
+    case, rng = trial.case, np.random.default_rng(2)
+    with jax.enable_x64(True):
+        for regime in (Regime.ORDINARY, Regime.EQUAL, Regime.TINY):
+            drawn = case.inputs(rng, 16, regime)
+            if drawn is None:
+                continue
+            data = tuple(jnp.asarray(a) for a in drawn)
+            values = np.asarray(case(*data, reduction="none"))
+            noise = 1e-12 * np.maximum(np.abs(values), 1e-300)
+            if Property.NON_NEGATIVE in case.properties:
+                i = int(np.argmin(values))
+                require(bool(values[i] >= -noise[i]), f"declared non-negative, got {values[i]} at {_event(data, i)}")
+            if Property.SYMMETRIC in case.properties:
+                close(case(data[1], data[0], *data[2:], reduction="none"), values, "declared symmetric", 1e-12)
+            if Property.ZERO_AT_TARGET in case.properties:
+                at = np.asarray(case(data[1], *data[1:], reduction="none"))
+                require(bool(np.all(np.abs(at) <= 1e-12)), f"declared zero at the target, got {at}")
+            if Property.SHIFT_INVARIANT in case.properties:
+                moved = case(data[0] + jnp.asarray(3.0), *data[1:], reduction="none")
+                close(moved, values, "declared shift-invariant", 1e-10, floor=1e-10)
+            if Property.CONVEX in case.properties:
+                _convex(trial, data, rng)
+            if case.lipschitz is not None:
+                (slopes,) = jax.grad(lambda *d: case(*d, reduction="sum"), argnums=(0,))(*data)
+                steepest = float(jnp.max(jnp.abs(slopes)))
+                require(
+                    steepest <= case.lipschitz * (1 + 1e-12), f"declared {case.lipschitz}-Lipschitz, slope {steepest}"
+                )
+            if case.degree is not None:
+                scaled = tuple(3 * a if jnp.issubdtype(a.dtype, jnp.floating) else a for a in data)
+                close(case(*scaled, reduction="none"), 3.0**case.degree * values, f"degree {case.degree}", 1e-11)
+
+
+def _convex(trial: Trial, data: tuple[Any, ...], rng: np.random.Generator) -> None:
+    other = trial.case.inputs(rng, len(data[0]), Regime.ORDINARY)
+    assert other is not None
+    first, second = data[0], jnp.asarray(other[0])
+    at = lambda x: np.asarray(trial.case(x, *data[1:], reduction="none"))
+    for share in (0.5, 0.1):
+        chord = share * at(first) + (1 - share) * at(second)
+        middle = at(share * first + (1 - share) * second)
+        excess = middle - chord - 1e-12 * (1 + np.abs(chord))
+        i = int(np.argmax(excess))
+        require(
+            bool(excess[i] <= 0),
+            f"declared convex: {middle[i]} at {share} of the way from {second[i]} to {first[i]}, chord {chord[i]}",
+        )
+
+
+LAWS: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
+    {
+        "signature": signature,
+        "gradient": gradient,
+        "second derivative": second_derivative,
+        "masked = removed": masked_is_removed,
+        "masks stretch": masks_stretch,
+        "weights = repetition": weights_repeat,
+        "reductions agree": reductions_agree,
+        "empty = 0": empty_is_zero,
+        "jit = vmap = eager": transforms_agree,
+        "sharded = unsharded": sharded_is_unsharded,
+        "bad input is refused": bad_input_is_refused,
+        "16 bits in float32": low_precision_is_computed_in_float32,
+        "float64 stays": double_stays_double,
+        "labels never wrap": labels_never_wrap,
+        "permutation": events_are_interchangeable,
+        "declared properties": declared_properties_hold,
+    }
+)
+"""Every law by its name; `jaxloss.verify.accuracy` adds the error against the reference."""
+
+
+def _differentiable(trial: Trial) -> tuple[list[Any], list[Any], Callable[..., Any]]:
+    """Float data, learnable parameters, and the unreduced loss as a function of both, in float64."""
+    learnable = list(trial.case.learnable)
+
+    def call(floats: list[Any], params: list[Any]) -> Any:
+        moved = dict(zip(trial.floats, floats, strict=True))
+        data = [moved.get(i, a) for i, a in enumerate(trial.data)]
+        return trial.case(*data, **dict(zip(learnable, params, strict=True)), reduction="none")
+
+    floats = [trial.data[i].astype(jnp.float64) for i in trial.floats]
+    return floats, [jnp.asarray(trial.case.params[key], jnp.float64) for key in learnable], call
+
+
+def _check_gradients(call: Callable[..., Any], floats: Any, learnable: Any, order: int) -> None:
+    try:
+        check_gradients(call, floats, learnable, order=order)
+    except GradientError as error:
+        raise LawError(str(error)) from error
+
+
+def _poison(array: jax.Array) -> jax.Array:
+    """Put NaN at event 1 and inf at event 4; labels of -100 and of a million."""
+    bad = (np.nan, np.inf) if jnp.issubdtype(array.dtype, jnp.floating) else (-100, 10**6)
+    return array.at[1].set(bad[0]).at[4].set(bad[1])
+
+
+def _names(trial: Trial) -> list[str]:
+    return [trial.case.inputs.names[i] for i in trial.floats]
+
+
+def _event(data: tuple[Any, ...], i: int) -> str:
+    return str([np.asarray(a)[i].tolist() for a in data])

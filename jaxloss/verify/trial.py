@@ -1,0 +1,58 @@
+"""A case on one draw of data, with what several laws need computed once."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.verify.case import Case, Regime
+
+__all__ = ["Trial"]
+
+EVENTS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One case on six events of the ordinary regime, in float32."""
+
+    case: Case
+    seed: int = 0
+
+    @cached_property
+    def data(self) -> tuple[jax.Array, ...]:
+        """The data arguments of the loss."""
+        drawn = self.case.inputs(np.random.default_rng(self.seed), EVENTS, Regime.ORDINARY)
+        assert drawn is not None
+        return tuple(
+            jnp.asarray(a, jnp.float32) if np.issubdtype(a.dtype, np.floating) else jnp.asarray(a, jnp.int32)
+            for a in drawn
+        )
+
+    @cached_property
+    def floats(self) -> tuple[int, ...]:
+        """Positions of the data arguments with a gradient."""
+        return tuple(i for i, a in enumerate(self.data) if jnp.issubdtype(a.dtype, jnp.floating))
+
+    @cached_property
+    def values(self) -> jax.Array:
+        """The unreduced loss of each event."""
+        return self.case(*self.data, reduction="none")
+
+    @cached_property
+    def gradients(self) -> tuple[jax.Array, ...]:
+        """Gradients of the sum with respect to every float argument."""
+        return self.gradients_at(*self.data, reduction="sum")
+
+    def gradients_at(self, *data: Any, **options: Any) -> tuple[jax.Array, ...]:
+        """Gradients of the reduced loss at other data."""
+        return jax.grad(lambda *d: self.case(*d, **options), argnums=self.floats)(*data)
+
+    def grid(self, *data: Any) -> tuple[jax.Array, ...]:
+        """The same events on two axes, 2 by 3."""
+        return tuple(a.reshape(2, EVENTS // 2, *a.shape[1:]) for a in data)
