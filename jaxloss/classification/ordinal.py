@@ -1,0 +1,235 @@
+"""Losses for ordered classes: ratings, ages, severities."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Float, Int, Real
+
+from jaxloss import checks, numerics, reduce
+from jaxloss.classification.labels import along, class_rows
+from jaxloss.classification.normal import normal_interval
+from jaxloss.classification.yes_no import cross_entropy
+from jaxloss.reduce import Reduction
+
+__all__ = ["coral", "cumulative_link", "squared_earth_mover"]
+
+
+def coral(
+    logits: Float[ArrayLike, "..."],
+    labels: Real[ArrayLike, "..."],
+    *,
+    importance_weights: Real[ArrayLike, "levels"] | None = None,
+    axis: int = -1,
+    ignore_index: int | None = None,
+    where: Bool[ArrayLike, "..."] | None = None,
+    weights: Real[ArrayLike, "..."] | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Consistent rank logits: is the rank above 0, above 1, ...? One yes-or-no cross-entropy each, summed.
+
+    .. math::  \ell(z, y) = -\sum_{k=0}^{K-2} w_k \big([y > k] \log \sigma(z_k) + [y \le k] \log \sigma(-z_k)\big),
+               \qquad \frac{\partial \ell}{\partial z_k} = w_k \big(\sigma(z_k) - [y > k]\big)
+
+    The K - 1 logits of a row are one score plus K - 1 biases; the predicted rank is the number of positive logits.
+
+    Args:
+      logits: real array whose ``axis`` has one entry for each of K - 1 levels.
+      labels: integer ranks from 0 to K - 1, of the shape of the logits without that axis (NaN for any other), or the
+        levels themselves, of the shape of the logits: the probabilities that the rank is above k.
+      importance_weights: one weight :math:`w_k` per level; None weighs all by 1.
+      axis: the axis of the levels.
+      ignore_index: a rank whose rows are masked.
+      where, weights, reduction: one value per row; see :doc:`/reductions`.
+    Returns: a scalar, or one value per row with ``reduction="none"``; in nats.
+    Raises: ValueError for shapes that do not fit, TypeError for integer logits.
+    Example:
+      >>> coral(jnp.array([[2.1, 1.8, -2.1, -1.8], [1.9, -1.0, -1.5, -1.3]]), jnp.array([2, 1]), reduction="none")
+      Array([0.5369943, 0.8950702], dtype=float32)
+    References: Cao, Mirjalili and Raschka (2020), Rank consistent ordinal regression, arXiv:1901.07884.
+    """
+    if checks.labels_are_integers(labels):
+        logits, labels, axis = checks.integer_rows("coral", logits, labels, axis)
+        where = reduce.except_label(where, labels, ignore_index)
+        logits = reduce.keep("coral", where, logits, axis=axis)
+        ranks = jnp.expand_dims(reduce.keep("coral", where, labels), axis)
+        above = lax.broadcasted_iota(ranks.dtype, logits.shape, logits.ndim + axis) < ranks
+        invalid = (ranks < 0) | (ranks > logits.shape[axis])
+        values = numerics.softplus(jnp.where(above, -logits, logits)) * jnp.where(invalid, jnp.nan, 1)
+    else:
+        rows = class_rows("coral", logits, labels, axis=axis, where=where, ignore_index=ignore_index)
+        logits, levels, axis, where, _ = rows
+        values = cross_entropy(logits, levels)
+    if importance_weights is not None:
+        table = _table("coral", "importance_weights", importance_weights, logits.shape[axis], logits)
+        values = values * along(table, axis, logits.ndim)
+    return reduce.apply("coral", jnp.sum(values, axis), where=where, weights=weights, reduction=reduction)
+
+
+def cumulative_link(
+    scores: Float[ArrayLike, "*shape"],
+    labels: Int[ArrayLike, "*shape"],
+    *,
+    thresholds: Float[ArrayLike, "thresholds"],
+    link: str = "logit",
+    ignore_index: int | None = None,
+    where: Bool[ArrayLike, "..."] | None = None,
+    weights: Real[ArrayLike, "..."] | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Ordered logit or probit: the score and the thresholds between K classes give their probabilities, elementwise.
+
+    .. math::  \ell(s, y) = -\log\big(F(\theta_y - s) - F(\theta_{y-1} - s)\big), \qquad
+               \theta_{-1} = -\infty, \quad \theta_{K-1} = \infty, \\
+               \frac{\partial \ell}{\partial s} = \frac{F'(\theta_y - s) - F'(\theta_{y-1} - s)}
+               {F(\theta_y - s) - F(\theta_{y-1} - s)}
+
+    with F the logistic function (proportional odds) or the normal distribution function. Never computed as that
+    difference, so that thresholds may be as close and scores as extreme as they like.
+
+    Args:
+      scores: real array of any shape: the latent variable.
+      labels: integer classes from 0 to K - 1, an array of exactly that shape; NaN for any other class.
+      thresholds: K - 1 increasing numbers, in units of the scores. They may be learned: let a softplus make their
+        differences positive.
+      link: "logit" or "probit".
+      ignore_index: a class whose elements are masked.
+      where, weights, reduction: one value per element; see :doc:`/reductions`.
+    Returns: a scalar, or one value per element with ``reduction="none"``; in nats.
+    Raises: ValueError for unequal shapes or an unknown link, TypeError for integer scores or real labels.
+    Example:
+      >>> thresholds = jnp.array([-1.0, 1.0])
+      >>> cumulative_link(jnp.array([-30.0, 0.0, 0.0]), jnp.array([0, 1, 2]), thresholds=thresholds, reduction="none")
+      Array([2.5436657e-13, 7.7193689e-01, 1.3132617e+00], dtype=float32)
+    References: McCullagh (1980), Regression models for ordinal data, doi:10.1111/j.2517-6161.1980.tb01109.x.
+    """
+    name = "cumulative_link"
+    checks.choice(name, "link", link, ("logit", "probit"))
+    (scores,) = checks.floating(name, scores=scores)
+    if not checks.labels_are_integers(labels):
+        raise TypeError(f"{name}: labels must be integer classes, got {jnp.result_type(labels)}")
+    labels = jnp.asarray(labels)
+    checks.same_shape(name, scores=scores, labels=labels)
+    where = reduce.except_label(where, labels, ignore_index)
+    scores, labels = reduce.keep(name, where, scores), reduce.keep(name, where, labels)
+    thresholds = _table(name, "thresholds", thresholds, None, scores)
+    lower, upper = (
+        jnp.pad(thresholds, (1, 0), constant_values=-jnp.inf),
+        jnp.pad(thresholds, (0, 1), constant_values=jnp.inf),
+    )
+    classes = lax.broadcasted_iota(labels.dtype, (len(lower), *labels.shape), 0)
+    picked = classes == labels[None]
+    pick = lambda table: jnp.sum(jnp.where(picked, along(table, -picked.ndim, picked.ndim), 0), 0)
+    below, above = pick(lower) - scores, pick(upper) - scores
+    if link == "logit":
+        # sigma(b) - sigma(a) = (e^b - e^a) / ((1 + e^a) (1 + e^b)) = sigma(b) sigma(-a) (1 - e^(a - b)).
+        values = numerics.softplus(-above) + numerics.softplus(below) - pick(numerics.log1mexp(upper - lower))
+    else:
+        values = normal_interval(below, above, pick((upper - lower) / 2))
+    values = values * jnp.where((labels >= 0) & (labels < len(lower)), 1, jnp.nan)
+    return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
+
+
+def squared_earth_mover(
+    logits: Float[ArrayLike, "..."],
+    labels: Real[ArrayLike, "..."],
+    *,
+    axis: int = -1,
+    ignore_index: int | None = None,
+    where: Bool[ArrayLike, "..."] | None = None,
+    weights: Real[ArrayLike, "..."] | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared distance of the cumulative distributions of ordered classes, of the softmax of logits and of the labels.
+
+    .. math::  \ell(z, y) = \sum_{k=0}^{K-2} (P_k - Y_k)^2, \qquad P_k = \sum_{j \le k} p_j, \quad
+               Y_k = \sum_{j \le k} y_j, \quad p = \operatorname{softmax}(z), \\
+               \frac{\partial \ell}{\partial z_j} = p_j \Big(g_j - \sum_i p_i g_i\Big), \qquad
+               g_j = 2 \sum_{k \ge j} (P_k - Y_k)
+
+    To put probability on a class far from the true one costs more than on its neighbour. With one-hot labels it is the
+    ranked probability score.
+
+    Args:
+      logits: real array with an axis of K ordered classes; a logit of :math:`-\infty` is an impossible class.
+      labels: integer class ids, of the shape of the logits without the class axis, or distributions over the classes,
+        of the shape of the logits.
+      axis: the class axis.
+      ignore_index: a class id whose rows are masked.
+      where, weights, reduction: one value per row; see :doc:`/reductions`.
+    Returns: a scalar, or one value per row with ``reduction="none"``, between 0 and K - 1.
+    Raises: ValueError for shapes that do not fit, TypeError for integer logits.
+    Example:
+      >>> squared_earth_mover(jnp.log(jnp.array([[0.5, 0.25, 0.25]])), jnp.array([0]))
+      Array(0.3125, dtype=float32)
+    References: Hou, Yu and Samaras (2016), Squared earth mover's distance-based loss, arXiv:1611.05916; Epstein
+      (1969), A scoring system for probability forecasts of ranked categories.
+    """
+    name = "squared_earth_mover"
+    rows = class_rows(name, logits, labels, axis=axis, where=where, ignore_index=ignore_index)
+    values = _cumulative_distance(rows.scores, rows.labels, rows.axis + rows.scores.ndim) * rows.valid
+    return reduce.apply(name, values, where=rows.where, weights=weights, reduction=reduction)
+
+
+# In the logits the gradient is p_j (g_j - sum_i p_i g_i) with g_j = 2 sum_{k >= j} (P_k - Y_k). It only depends on
+# differences of the g, so they are taken from the leader's: g_j - g_t is 2 sum_{j <= k < t} (P_k - Y_k) before the leader t
+# and -2 sum_{t <= k < j} (P_k - Y_k) behind it. Nothing cancels then where the leader has nearly all the probability.
+# In the labels it is -g.
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _cumulative_distance(logits: Array, labels: Array, axis: int) -> Array:
+    """sum_k (P_k - Y_k)^2 along a positive axis."""
+    return jnp.sum(_apart(_softmax(logits, axis)[0], labels, axis) ** 2, axis)
+
+
+def _cumulative_distance_jvp(axis, primals, tangents):
+    (logits, labels), (logits_dot, labels_dot) = primals, tangents
+    probabilities, before = _softmax(logits, axis)
+    apart = _apart(probabilities, labels, axis)
+    pad = lambda x, sides: jnp.pad(x, [sides if i == axis else (0, 0) for i in range(x.ndim)])
+    tangent = jnp.zeros_like(jnp.sum(logits, axis))
+    if not isinstance(logits_dot, SymbolicZero):
+        first = lax.slice_in_dim(before, 0, apart.shape[axis], axis=axis)
+        left = pad(lax.cumsum(jnp.where(first, apart, 0), axis, reverse=True), (0, 1))
+        right = pad(lax.cumsum(jnp.where(first, 0, apart), axis), (1, 0))
+        ahead = 2 * (left - right)
+        slope = probabilities * (ahead - jnp.sum(probabilities * ahead, axis, keepdims=True))
+        tangent += jnp.sum(slope * logits_dot, axis)
+    if not isinstance(labels_dot, SymbolicZero):
+        tangent += jnp.sum(pad(-2 * lax.cumsum(apart, axis, reverse=True), (0, 1)) * labels_dot, axis)
+    return _cumulative_distance(logits, labels, axis), tangent
+
+
+_cumulative_distance.defjvp(_cumulative_distance_jvp, symbolic_zeros=True)
+
+
+def _apart(probabilities: Array, labels: Array, axis: int) -> Array:
+    """P - Y, or (1 - Y) - (1 - P), of all classes but the last: neither cancels where the row is right."""
+    last = probabilities.shape[axis] - 1
+    up_to = lambda x: lax.slice_in_dim(lax.cumsum(x, axis), 0, last, axis=axis)
+    beyond = lax.slice_in_dim(lax.cumsum(probabilities, axis, reverse=True), 1, None, axis=axis)
+    due = up_to(labels)
+    return jnp.where(due > 0.5, (1 - due) - beyond, up_to(probabilities) - due)
+
+
+def _softmax(logits: Array, axis: int) -> tuple[Array, Array]:
+    """Softmax along a positive axis, and which classes come before the one with the largest logit."""
+    best = jnp.argmax(logits, axis, keepdims=True)
+    classes = lax.broadcasted_iota(best.dtype, logits.shape, axis)
+    # Relative to the leader, with its gradient: all of it comes from the others, as minus the sum of theirs.
+    leader = jnp.sum(jnp.where(classes == best, logits, 0), axis, keepdims=True)
+    gaps = jnp.where((classes == best) | (logits == -jnp.inf), -jnp.inf, logits - leader)
+    parts = jnp.where(classes == best, 1, jnp.exp(gaps))
+    return parts / jnp.sum(parts, axis, keepdims=True), classes < best
+
+
+def _table(name: str, argument: str, values: ArrayLike, size: int | None, like: Array) -> Array:
+    (table,) = checks.real(name, like.dtype, **{argument: values})
+    if table.ndim != 1 or (size is not None and len(table) != size):
+        due = "one axis" if size is None else f"shape {(size,)}, one per level"
+        raise ValueError(f"{name}: {argument} must have {due}, got {table.shape}")
+    return table
