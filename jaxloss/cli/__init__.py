@@ -1,0 +1,1 @@
+"""The command line: ``jaxloss list``, ``verify``, ``plot`` and ``demo``. Needs ``pip install 'jaxloss[cli]'``."""

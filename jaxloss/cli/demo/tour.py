@@ -1,0 +1,60 @@
+"""The parts of the demo, one after the other."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import jax
+import jaxlib
+import optax
+
+from jaxloss import measure
+from jaxloss.cli import screen
+from jaxloss.cli.cases import library, losses_first
+from jaxloss.cli.demo import digits, gallery, proof, report, robust, throughput, twins, vae
+from jaxloss.cli.demo.parts import Part
+
+__all__ = ["run"]
+
+
+def run(out: Path, *, quick: bool = False, jobs: int = 2, seconds: float = 40) -> bool:
+    """Run every part, the verification for that long, and write the report; True when everything came out."""
+    start = time.perf_counter()
+    epochs, steps, fits = (1, vae.CHUNK, 20) if quick else (digits.EPOCHS, vae.STEPS, robust.STEPS)
+    rounds, elements = (1, 1 << 14) if quick else (throughput.ROUNDS, throughput.ELEMENTS)
+    addresses = losses_first(library())[: 2 if quick else None]
+    plan: list[tuple[str, int, Callable[[screen.Advance], Part]]] = [
+        ("losses", len(gallery.WALLS), gallery.part),
+        ("digits", len(digits.OBJECTIVES) * (epochs + 1), lambda advance: digits.part(advance, epochs=epochs)),
+        ("autoencoder", steps // vae.CHUNK + 1, lambda advance: vae.part(advance, steps=steps)),
+        ("twins", 1, lambda advance: twins.part(advance, steps=3 if quick else twins.STEPS)),
+        ("outliers", len(robust.OBJECTIVES) + 1, lambda advance: robust.part(advance, steps=fits)),
+        ("verification", len(addresses), lambda advance: proof.part(advance, addresses, jobs=jobs, seconds=seconds)),
+        ("speed", len(throughput.DUELS), lambda advance: throughput.part(advance, rounds=rounds, elements=elements)),
+    ]
+    parts, console = [], screen.stderr()
+    for title, total, make in plan:
+        with screen.progress(title, total) as advance:
+            parts.append(make(advance))
+        for claim in parts[-1].claims:
+            mark, colour = ("✓", "green") if claim.holds else ("✗", "red")
+            console.print(f"[{colour}]{mark}[/] {claim.number} {claim.text}")
+    with screen.progress("report", 1) as advance:
+        report.write(out, parts, environment=_environment(start))
+        advance(f"written in {time.perf_counter() - start:.0f} s")
+    return all(claim.holds for part in parts for claim in part.claims)
+
+
+def _environment(start: float) -> dict[str, str]:
+    return {
+        "Device": measure.device_name(),
+        "Python": platform.python_version(),
+        "jax": f"{jax.__version__}, jaxlib {jaxlib.__version__}",
+        "optax": optax.__version__,
+        "When": datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
+        "Seconds": f"{time.perf_counter() - start:.0f}",
+    }

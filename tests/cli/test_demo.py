@@ -1,0 +1,154 @@
+"""The parts of the demo with few steps, and the page that they make."""
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxloss.cli import pictures
+from jaxloss.cli.cases import find
+from jaxloss.cli.demo import digits, gallery, proof, report, robust, throughput, tour, twins, vae
+from jaxloss.cli.demo.parts import Claim, Part, Picture, Table
+
+
+@pytest.fixture(autouse=True)
+def _promotion():
+    with jax.numpy_dtype_promotion("standard"):  # optax counts its steps in integers
+        yield
+
+
+class Log:
+    """Counts steps and remembers what was said."""
+
+    def __init__(self):
+        self.steps, self.said = 0, []
+
+    def __call__(self, what=""):
+        self.steps += 1
+        self.said += [what] if what else []
+
+
+def test_w29_digits_are_learned_with_every_loss():
+    log = Log()
+    part = digits.part(log, epochs=4)
+    assert log.steps == len(digits.OBJECTIVES) * 5
+    assert {row[0] for row in part.tables[0].rows} == {objective.name for objective in digits.OBJECTIVES}
+    assert min(fit["test_accuracy"] for fit in part.data.values()) > 0.9  # after a seventh of the demo's epochs
+
+
+def test_digits_are_split_once_and_for_all():
+    data = digits.load()
+    assert len(data.labels) + len(data.test_labels) == 1797
+    assert data.images.min() == 0
+    assert data.images.max() == 1
+    np.testing.assert_array_equal(data.test_labels, digits.load().test_labels)
+
+
+def test_w26_the_terms_of_the_autoencoder_are_reported_apart():
+    log = Log()
+    fitted = vae.fit(digits.load(), steps=2 * vae.CHUNK, advance=log)
+    assert set(fitted.terms) == {"reconstruction", "kl"}
+    assert fitted.terms["reconstruction"][1] < fitted.terms["reconstruction"][0]
+
+
+def test_w26_the_total_is_the_reconstruction_plus_a_hundredth_of_kl():
+    mean, log_variance = np.float32([[0.5, -1.0]]), np.float32([[0.2, -0.3]])
+    logits, pixels = np.float32([[2.0, -1.0]]), np.float32([[1.0, 0.25]])
+    total, terms = vae.objective(vae.Outputs(mean, log_variance, logits), pixels)
+    kl = -0.5 * np.mean(1 + log_variance - mean**2 - np.exp(log_variance))
+    reconstruction = np.mean(np.logaddexp(0, logits) - logits * pixels)
+    np.testing.assert_allclose(terms["kl"], kl, rtol=1e-5)
+    np.testing.assert_allclose(terms["reconstruction"], reconstruction, rtol=1e-5)
+    np.testing.assert_allclose(total, reconstruction + 0.01 * kl, rtol=1e-5)
+
+
+def test_w17_two_focal_formulas_agree_on_hard_labels_and_part_on_soft_ones():
+    part = twins.part(Log(), steps=20)
+    assert part.data["hard"]["largest_drift"] < 1e-5
+    assert part.data["soft"]["largest_drift"] > 1e-3
+
+
+def test_robust_losses_beat_the_squared_error_on_clean_targets():
+    part = robust.part(Log(), steps=400)
+    errors = {name: entry["mean_squared_error"] for name, entry in part.data.items() if name != "clean_training"}
+    squared = errors.pop("squared_error")
+    assert max(errors.values()) < squared / 2
+    assert part.claims[0].holds
+
+
+def test_throughput_times_every_duel():
+    part = throughput.part(Log(), rounds=1, elements=1 << 12)
+    assert set(part.data["seconds"]) == {duel.name for duel in throughput.DUELS}
+    assert all(seconds > 0 for pair in part.data["seconds"].values() for seconds in pair.values())
+
+
+def test_the_gallery_draws_from_the_cases():
+    part = gallery.part(Log())
+    assert len(part.pictures) == len(gallery.WALLS)
+    assert part.pictures[0].draw(pictures.DARK).axes
+
+
+def test_proof_says_what_failed(monkeypatch):
+    result = {
+        "name": "planted", "family": "mine", "promised_ulps": 4, "differentiable": 0, "passed": ["signature"],
+        "accuracy": [{"dtype": "float32", "value_ulps": 0.5, "gradient_ulps": float("inf"), "worst": ""}],
+        "failures": {"accuracy": "inf ulp, promised 4"}, "seconds": 0.1, "ok": False,
+    }  # fmt: skip
+    monkeypatch.setattr(proof.verification, "verify_all", lambda *_, finished, **__: finished(result) or [result])
+    log = Log()
+    part = proof.part(log, find(["huber"]), jobs=1)
+    assert log.said == ["planted FAILED: accuracy"]
+    assert part.claims == [Claim("0/1", "cases keep every law of the quick verification", False)]
+    assert part.tables[0].rows == [("planted", "accuracy", "inf ulp, promised 4")]
+    assert part.pictures[0].draw(pictures.LIGHT).axes
+
+
+def test_the_report_needs_nothing_else(tmp_path):
+    drawing = Picture("line", "A <line>", partial(_line))
+    part = Part(
+        key="one",
+        title="One & only",
+        text="text",
+        claims=[Claim("1 %", "held", True), Claim("2 %", "not held", False)],
+        pictures=[drawing],
+        tables=[Table("T", ("a", "b"), [("x", "1")]), Table("U", ("a",), [("y",)], folded=True)],
+        code="a < b",
+        data={"bad": float("nan"), "good": [1.5]},
+    )
+    report.write(tmp_path, [part], environment={"Device": "a & b"})
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "One &amp; only" in page
+    assert "a &lt; b" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert "$" not in page
+    assert 'class="claim missed"' in page
+    assert (tmp_path / "line.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "report.json").read_text())["one"] == {"bad": "nan", "good": [1.5]}
+
+
+def _line(theme):
+    figure, ((axes,),) = pictures.new(theme)
+    axes.plot([0, 1])
+    return figure
+
+
+def test_the_whole_tour(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(gallery, "WALLS", gallery.WALLS[:1])
+    monkeypatch.setattr(digits, "OBJECTIVES", digits.OBJECTIVES[:1])
+    monkeypatch.setattr(robust, "OBJECTIVES", robust.OBJECTIVES[:1] + robust.OBJECTIVES[-1:])
+    monkeypatch.setattr(throughput, "DUELS", throughput.DUELS[:1])
+    monkeypatch.setattr(report, "DPI", 40)
+    tour.run(tmp_path / "report", quick=True, jobs=1)
+    document = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert set(document) == {"environment", "classification", "vae", "focal", "robust", "verification", "throughput"}
+    assert {path.stem for path in Path(tmp_path, "report").glob("*.png")} >= {
+        "vae-digits",
+        "focal-drift",
+        "verification",
+    }
+    assert "report 1/1" in capsys.readouterr().err

@@ -1,0 +1,27 @@
+"""Every public loss against every law and the accuracy that it promises."""
+
+import jax
+import pytest
+from jaxtyping import jaxtyped
+
+from jaxloss.verify.cases import CASES
+from jaxloss.verify.laws import LAWS
+from jaxloss.verify.report import verify
+from jaxloss.verify.trial import Trial
+
+beartype = pytest.importorskip("beartype", reason="beartype checks the annotations").beartype
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_laws_and_accuracy(case):
+    report = verify(case)
+    assert not report.failures
+    assert set(report.passed) == {*LAWS, "accuracy"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_annotations_accept_what_the_loss_takes(case):
+    trial = Trial(case)
+    checked = jaxtyped(typechecker=beartype)(case.loss)
+    result = checked(*trial.data, **case.params)
+    assert isinstance(result, jax.Array)
