@@ -1,0 +1,35 @@
+"""What this device can do at best: the floor that a loss is measured against."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss import measure
+
+__all__ = ["floor_seconds", "least_bytes"]
+
+
+def least_bytes(data: tuple[Any, ...], direction: str) -> int:
+    """Bytes that any implementation moves: every input once, and the gradient of the predictions once."""
+    return measure.tree_bytes(data) + (0 if direction == "forward" else measure.tree_bytes(data[0]))
+
+
+def floor_seconds(data: tuple[Any, ...], direction: str) -> float:
+    """Seconds of a copy that moves as many bytes, measured on this device in this run."""
+    moved = least_bytes(data, direction)
+    return moved / _copy_bandwidth(2 ** round(math.log2(max(moved // 2, 1 << 12))))
+
+
+@functools.cache
+def _copy_bandwidth(size: int) -> float:
+    """Bytes per second of copying an array of that size: caches make it depend on the size."""
+    import jax
+
+    arrays = [(jnp.asarray(np.random.default_rng(i).random(size // 4), jnp.float32),) for i in range(3)]
+    copy = measure.Contender(jax.jit(lambda x: x + 1), arrays)
+    return 2 * size / measure.interleave({"copy": copy}, rounds=7)["copy"].p20

@@ -1,0 +1,122 @@
+"""The peers, called the way their users call them: the default reduction, the gradient of the predictions.
+
+``Case.peers`` names the function of each framework; this module knows how each framework is called. A peer that is not
+installed, or that does not accept a case's parameters, is left out of the run.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.measure import Contender
+from jaxloss.verify.case import Case
+
+__all__ = ["PEERS", "available_peers", "peer_contender", "peer_function"]
+
+FRAMEWORKS: Mapping[str, str] = MappingProxyType(
+    {"optax": "optax", "rax": "rax", "tokamax": "tokamax", "keras": "keras", "torch": "torch", "torch.compile": "torch"}
+)
+"""Name of a peer to the package that it needs."""
+
+PEERS = tuple(FRAMEWORKS)
+
+
+def available_peers() -> tuple[str, ...]:
+    """The peers whose package is installed."""
+    return tuple(peer for peer, package in FRAMEWORKS.items() if importlib.util.find_spec(package) is not None)
+
+
+def peer_function(peer: str, case: Case) -> Callable[..., Any] | None:
+    """Return the peer's function of predictions and targets, unreduced or reduced as its users get it; None if it
+    has none."""
+    package = FRAMEWORKS[peer]
+    dotted = case.peers.get(package)
+    if dotted is None:
+        return None
+    if package == "keras":
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+    function: Any = importlib.import_module(package)
+    for part in dotted.split("."):
+        function = getattr(function, part)
+    function = functools.partial(function, **{key: _plain(value) for key, value in case.params.items()})
+    if package == "keras":  # targets first
+        return lambda predictions, targets, *rest: function(targets, predictions, *rest)
+    return function
+
+
+def peer_contender(
+    peer: str, case: Case, data: Sequence[tuple[Any, ...]], direction: str
+) -> tuple[Contender, Callable[..., Any] | None] | None:
+    """Return what to time for a peer, and the function that jax compiles for it (None outside jax)."""
+    function = peer_function(peer, case)
+    if function is None:
+        return None
+    if FRAMEWORKS[peer] == "torch":
+        return _torch_contender(function, data, direction, compiled=peer == "torch.compile"), None
+    mean = lambda *args: jnp.mean(function(*args))
+    traced = mean if direction == "forward" else jax.value_and_grad(mean)
+    return Contender(jax.jit(traced), data), traced
+
+
+def _torch_contender(
+    function: Callable[..., Any], data: Sequence[tuple[Any, ...]], direction: str, *, compiled: bool
+) -> Contender:
+    import torch
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    device = "cuda" if jax.default_backend() == "gpu" and torch.cuda.is_available() else "cpu"
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+
+    def tensor(array: Any) -> Any:
+        if array.dtype == jnp.bfloat16:
+            return torch.from_numpy(np.asarray(array, np.float32).copy()).to(device, torch.bfloat16)
+        plain = torch.from_numpy(np.asarray(array).copy()).to(device)
+        return plain.long() if plain.dtype == torch.int32 else plain
+
+    step = torch.compile(function) if compiled else function
+
+    def forward(*args: Any) -> Any:
+        with torch.no_grad():
+            result = step(*args)
+        wait()
+        return np.asarray(result.float().cpu())
+
+    def value_and_grad(predictions: Any, *rest: Any) -> Any:
+        predictions = predictions.detach().requires_grad_()
+        value = step(predictions, *rest)
+        value = value if value.ndim == 0 else value.mean()
+        (gradient,) = torch.autograd.grad(value, predictions)
+        wait()
+        return _Torch(value.detach(), gradient)
+
+    sets = [tuple(tensor(array) for array in arrays) for arrays in data]
+    return Contender(forward if direction == "forward" else value_and_grad, sets, runtime="torch")
+
+
+class _Torch:
+    """A torch result that turns into NumPy arrays only when it is compared, outside the timed call."""
+
+    def __init__(self, *tensors: Any) -> None:
+        self.tensors = tensors
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """NumPy arrays, bfloat16 as float32."""
+        return tuple(tensor.float().cpu().numpy() for tensor in self.tensors)
+
+    def doubles(self) -> tuple[np.ndarray, ...]:
+        """NumPy arrays of float64."""
+        return tuple(tensor.double().cpu().numpy() for tensor in self.tensors)
+
+
+def _plain(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, jax.Array) else value

@@ -1,0 +1,90 @@
+"""Pictures of a run that need no code to be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+from bench.run import Result
+from bench.summary import Row, verdict
+from bench.sweep import exponent
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+__all__ = ["draw_rows", "draw_sweep"]
+
+COLOURS = {"faster": "#0072b2", "equal": "#999999", "slower": "#d55e00", "wrong": "#cc0000", "no peer": "#cccccc"}
+
+
+def draw_rows(rows: Sequence[Row], path: str | Path, about: str) -> None:
+    """Ratio to the best peer on the left, share of the physical limit on the right, one bar a case."""
+    rows = sorted(rows, key=lambda row: -1 if math.isnan(row.ratio) else row.ratio)
+    height = 0.26 * len(rows) + 1.9
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(12, height), sharey=True, width_ratios=(3, 2), layout="constrained"
+    )
+    labels = [f"{row.ours.name}   {row.ours.size}" for row in rows]
+    ratios = [1.0 if math.isnan(row.ratio) else row.ratio for row in rows]
+    colours = [COLOURS[verdict(row)] for row in rows]
+    left.barh(labels, [r - 1 for r in ratios], left=1, color=colours, height=0.7)
+    for i, row in enumerate(rows):
+        text = "no peer" if row.best is None else f" {row.ratio:.2f}x {row.best.peer}"
+        left.text(max(ratios[i], 1), i, text, va="center", ha="left", fontsize=8)
+    left.set_xscale("log")
+    left.set_xlim(min(0.5, *ratios), max(2.0, *ratios) * 2.2)
+    left.axvline(1, color="black", linewidth=0.8)
+    ticks = [t for t in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100) if left.get_xlim()[0] <= t <= left.get_xlim()[1]]
+    left.set_xticks(ticks, [f"{t:g}x" for t in ticks])
+    left.minorticks_off()
+    left.set_title("time of the fastest right peer / time of jaxloss\nright of 1x: jaxloss is faster", fontsize=10)
+    right.barh(labels, [100 * row.limit for row in rows], color="#56b4e9", height=0.7)
+    right.axvline(100, color="black", linewidth=0.8)
+    right.set_title("% of the physical limit\n(a copy of the bytes that must move)", fontsize=10)
+    for axes in (left, right):
+        axes.tick_params(axis="y", labelsize=8, length=0)
+        axes.grid(axis="x", alpha=0.3)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+    legend = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[name]) for name in ("faster", "equal", "slower")]
+    left.legend(
+        legend, ["faster", "equal within the control band", "slower"], loc="lower right", fontsize=8, frameon=False
+    )
+    figure.suptitle(about, fontsize=11)
+    _save(figure, path)
+
+
+def draw_sweep(sweeps: dict[str, list[Result]], path: str | Path, about: str) -> None:
+    """Time and temporary memory against the number of elements, a line for each loss and peer."""
+    figure, (time_axes, memory_axes) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    palette = plt.get_cmap("tab10")
+    for i, (name, results) in enumerate(sweeps.items()):
+        for j, peer in enumerate(dict.fromkeys(r.peer for r in results)):
+            rows = sorted((r for r in results if r.peer == peer), key=lambda r: r.events)
+            elements = [r.events * (r.classes or 1) for r in rows]
+            style: dict[str, Any] = {
+                "color": palette(i % 10),
+                "linestyle": ["-", "--", ":", "-."][j % 4],
+                "marker": ".",
+            }
+            label = f"{name}, {peer}: n^{exponent(results, peer):.2f}"
+            time_axes.loglog(elements, [1e3 * r.median for r in rows], label=label, **style)
+            if rows[0].temp_bytes is not None:
+                memory_axes.loglog(elements, [max(r.temp_bytes or 0, 1) / 1e6 for r in rows], **style)
+    time_axes.set(xlabel="elements", ylabel="ms", title="time, and the exponent fitted to its larger half")
+    memory_axes.set(xlabel="elements", ylabel="MB", title="temporary memory of the compiled step")
+    time_axes.legend(fontsize=8, frameon=False)
+    for axes in (time_axes, memory_axes):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(about, fontsize=11)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: str | Path) -> None:
+    figure.savefig(path, dpi=120, facecolor="white")
+    plt.close(figure)
