@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from bench.run import draw
 from bench.sizes import Size
@@ -27,7 +28,9 @@ OTHER_VERSION = 1.25
 def figures(case: Case) -> dict[str, float]:
     """Temporary bytes, flops and bytes accessed of the compiled value and gradient of the mean."""
     rows = case.inputs.axis is not None
-    size = Size("gate", EVENTS // CLASSES if rows else EVENTS, CLASSES if rows else None, "the gate")
+    tables = any(np.ndim(value) for value in case.params.values())  # with an entry for each class: as many as they have
+    classes = case.inputs.classes if tables else CLASSES
+    size = Size("gate", EVENTS // classes if rows else EVENTS, classes if rows else None, "the gate")
     data = draw(case, size, "float32", seed=0)
     compiled = measure.compile(jax.value_and_grad(lambda *args: case(*args)), *data)
     return {

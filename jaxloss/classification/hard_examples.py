@@ -1,4 +1,4 @@
-"""Online hard example mining: a reduction, which works with every loss."""
+"""Online hard example mining: a reduction that keeps the largest losses of a batch."""
 
 from __future__ import annotations
 
@@ -7,61 +7,84 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxloss import reduce
+
 __all__ = ["ohem"]
 
 
 def ohem(
     *, k: int | None = None, fraction: float | None = None, threshold: float | None = None
 ) -> Callable[[Array, Array], Array]:
-    r"""Return a reduction that keeps the hardest values and takes their weighted mean.
+    r"""Return a reduction to the mean of the hardest values: ``reduction=ohem(k=64)`` with any loss.
 
-    .. math::  L = \frac{\sum_{i \in H} w_i v_i}{\sum_{i \in H} w_i}
+    .. math::  L = \frac{\sum_{i \in H} w_i v_i}{\sum_{i \in H} w_i}, \qquad
+               H = \{i : v_i \ge \theta\} \cup \{\text{the } k \text{ largest } v_i\}
 
-    H are the k largest values of what exists, or that fraction of it (rounded up). With a threshold, H are all values
-    of at least the threshold, and the k (or the fraction) largest where fewer reach it. Only the values in H have a
-    gradient. What is masked or has no weight is never among them; where fewer than k exist, all of them are.
+    Values of weight 0, such as masked ones, do not exist: with ``fraction`` k is that share of the others, rounded up,
+    and where fewer than k exist all of them are kept. Of values that tie for the last places the first are kept. What
+    is not kept gets no gradient.
 
     Args:
-      k: how many to keep, at least 1.
-      fraction: instead of k, the share to keep, above 0 and at most 1.
-      threshold: a loss from which on every value is kept.
-    Returns: a function of ``(values, weights)`` for the ``reduction`` of any loss, which gives a scalar.
-    Raises: ValueError unless exactly one of k and fraction is given, within its range.
+      k: how many are kept, at least 1.
+      fraction: which share is kept instead, in (0, 1].
+      threshold: keep all values from there on too (for cross-entropy, -log of a probability), or, alone, only these;
+        0 with zero gradient if there is none.
+    Raises: ValueError unless one of k and fraction, or only the threshold, is given, or if one is out of its range.
     Example:
-      >>> losses = jnp.array([0.1, 4.0, 0.3, 2.0])
-      >>> ohem(k=2)(losses, jnp.ones(4))
-      Array(3., dtype=float32)
-      >>> squared_error(jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0]), reduction=ohem(fraction=0.5))
-      Array(9., dtype=float32)
+      >>> from jaxloss import squared_error
+      >>> squared_error(jnp.array([1.0, 2.0, 0.0, 3.0]), jnp.zeros(4), reduction=ohem(k=2))
+      Array(6.5, dtype=float32)
+
     References: Shrivastava et al. (2016), Training region-based object detectors with online hard example mining,
       arXiv:1604.03540.
     """
-    if (k is None) == (fraction is None):
-        raise ValueError(f"ohem: exactly one of k and fraction must be given, got k={k} and fraction={fraction}")
-    if k is not None and k < 1:
-        raise ValueError(f"ohem: k must be at least 1, got {k}")
+    if (k is not None and fraction is not None) or (k, fraction, threshold) == (None, None, None):
+        raise ValueError("ohem: takes k or fraction, a threshold, or one of each")
+    if k is not None and (not isinstance(k, int) or k < 1):
+        raise ValueError(f"ohem: k must be an integer >= 1, got {k}")
     if fraction is not None and not 0 < fraction <= 1:
         raise ValueError(f"ohem: fraction must be > 0 and <= 1, got {fraction}")
 
     def hardest(values: Array, weights: Array) -> Array:
-        values, weights = values.ravel(), weights.ravel()
-        if values.size == 0:
-            return jnp.zeros((), values.dtype)
-        exists = weights != 0
-        ranked = lax.stop_gradient(jnp.where(exists, values, -jnp.inf))
-        count = jnp.sum(exists, dtype=jnp.int32)
+        order = jnp.where(weights > 0, _order(lax.stop_gradient(values)), 0)
+        kept = jnp.zeros(values.shape, bool)
+        exist = _count(order > 0)
+        wanted = None
         if k is not None:
-            wanted = jnp.minimum(k, count)
-        else:
-            wanted = jnp.ceil((fraction or 0) * count.astype(values.dtype)).astype(jnp.int32)
-        least = jnp.sort(ranked)[-jnp.maximum(wanted, 1)]
-        above, equal = ranked > least, ranked == least
-        # Of values that tie for the last place the first ones are kept, so that there are exactly as many as wanted.
-        kept = above | (equal & (jnp.cumsum(equal, dtype=jnp.int32) <= wanted - jnp.sum(above, dtype=jnp.int32)))
+            wanted = jnp.minimum(exist, k)
+        elif fraction is not None:
+            wanted = jnp.ceil(fraction * (1 - 1e-6) * exist)  # 0.1 of 10 is 1, whatever 0.1 is in float32
+        if wanted is not None:
+            last = _largest(order, wanted)
+            tied = (order == last) & (order > 0)
+            left = (wanted - _count(order > last)).astype(jnp.int32)
+            kept = (order > last) | (tied & (jnp.cumsum(tied.ravel(), dtype=jnp.int32).reshape(tied.shape) <= left))
         if threshold is not None:
-            kept = kept | (ranked >= threshold)
-        chosen = jnp.where(kept & exists, weights, 0)
-        total = jnp.sum(chosen)
-        return jnp.sum(jnp.where(chosen != 0, values, 0) * chosen) / jnp.where(total == 0, 1, total)
+            kept |= (values >= threshold) & (weights > 0)
+        return reduce.mean(jnp.where(kept, values, 0), jnp.where(kept, weights, 0))
 
     return hardest
+
+
+def _order(values: Array) -> Array:
+    """Return unsigned integers, at least 1, in the order of the values; NaN is the largest or the smallest."""
+    integer, bits = (jnp.uint32, 32) if values.dtype == jnp.float32 else (jnp.uint64, 64)
+    pattern = lax.bitcast_convert_type(values, integer)
+    sign = jnp.asarray(1 << (bits - 1), integer)
+    return jnp.maximum(jnp.where(pattern >= sign, ~pattern, pattern | sign), 1)
+
+
+def _largest(order: Array, wanted: Array) -> Array:
+    """Return the ``wanted``-th largest, bit by bit from the top: a sort is many times slower on the CPU."""
+    bits = 8 * order.dtype.itemsize
+
+    def step(i: int, found: Array) -> Array:
+        tried = found | (jnp.asarray(1, order.dtype) << jnp.asarray(bits - 1 - i, order.dtype))
+        return jnp.where(_count(order >= tried) >= wanted, tried, found)
+
+    return lax.fori_loop(0, bits, step, jnp.max(order, initial=0) & jnp.asarray(0, order.dtype))
+
+
+def _count(mask: Array) -> Array:
+    """Return how many are true. Floats are added faster than integers on the CPU; exact up to 2**24."""
+    return jnp.sum(mask.astype(jnp.float32)) if mask.size < 2**24 else jnp.sum(mask).astype(jnp.float32)

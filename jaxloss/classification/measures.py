@@ -1,15 +1,14 @@
-"""What one reports next to a loss: accuracy and in-top-k. Counts of right rows, without a gradient."""
+"""Shares of rows that are classified correctly: measures, which have no useful gradient."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.typing import ArrayLike
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
+from jaxloss.classification.labels import pick, picked
 from jaxloss.reduce import Reduction
 
 __all__ = ["accuracy", "in_top_k"]
@@ -17,7 +16,7 @@ __all__ = ["accuracy", "in_top_k"]
 
 def accuracy(
     logits: Float[ArrayLike, "*rows_and_classes"],
-    labels: Int[ArrayLike, "*rows"],
+    labels: Real[ArrayLike, "..."],
     *,
     axis: int = -1,
     ignore_index: int | None = None,
@@ -25,32 +24,33 @@ def accuracy(
     weights: Real[ArrayLike, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Share of the rows whose largest score is that of the label: `in_top_k` with k = 1.
+    r"""Share of the rows whose label has the largest score; `in_top_k` with k = 1, whose remarks hold.
 
-    .. math::  [\,z_y > z_c \text{ for all } c \ne y\,]
+    .. math::  a = [\arg\max_c z_c = y]
 
     Args:
-      logits: real array with the classes on ``axis``: logits, scores or probabilities.
-      labels: integer class ids of the rows.
+      logits: real array with the classes on ``axis``: logits, probabilities or any scores.
+      labels: integer array of the shape of the logits without that axis, or a distribution over the classes of exactly
+        the shape of the logits, whose largest entry is the label.
       axis: the class axis.
-      ignore_index: a label of rows that are not there.
+      ignore_index: label of rows that do not exist, such as -100 for padding.
       where, weights, reduction: of the rows, see :doc:`/reductions`.
-    Returns: a scalar, or one value per row with ``reduction="none"``.
-    Raises: ValueError for shapes that do not fit, TypeError for labels that are no class ids.
+    Returns: a scalar, or 0 or 1 per row with ``reduction="none"``.
+    Raises: ValueError for shapes that do not fit, TypeError for integer logits.
     Example:
-      >>> accuracy(jnp.array([[0.1, 0.9], [0.8, 0.2]]), jnp.array([1, 1]))
+      >>> accuracy(jnp.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]]), jnp.array([0, 2]))
       Array(0.5, dtype=float32)
-    References: a tie is an error, as for Russakovsky et al. (2015), ImageNet challenge, arXiv:1409.0575, it is to rank
-      below: a model that says the same of all classes is right in none of them.
+
+    References: Fawcett (2006), An introduction to ROC analysis, doi:10.1016/j.patrec.2005.10.010.
     """
-    return _ranked("accuracy", logits, labels, 1, axis, ignore_index, where, weights, reduction)
+    return _top("accuracy", logits, labels, 1, axis, ignore_index, where, weights, reduction)
 
 
 def in_top_k(
     logits: Float[ArrayLike, "*rows_and_classes"],
-    labels: Int[ArrayLike, "*rows"],
+    labels: Real[ArrayLike, "..."],
     *,
-    k: int,
+    k: int = 5,
     axis: int = -1,
     ignore_index: int | None = None,
     where: Bool[ArrayLike, "..."] | None = None,
@@ -59,29 +59,31 @@ def in_top_k(
 ) -> Array:
     r"""Share of the rows whose label is among the k largest scores.
 
-    .. math::  [\,\#\{c \ne y : z_c \ge z_y\} < k\,]
+    .. math::  a = \big[\, |\{c \ne y : z_c \ge z_y\}| < k \,\big]
 
-    A class that ties with the label counts as larger, so that a constant prediction scores 0 and not 1. A row with a
-    NaN score or with a label outside the classes is wrong.
+    Ties count against the row, so that a model that gives the same score to every class is never right. A NaN counts
+    as larger than any number, and a label whose score is NaN, or that is outside the classes, is never right.
 
     Args:
-      logits: real array with the classes on ``axis``: logits, scores or probabilities.
-      labels: integer class ids of the rows.
-      k: how many of the largest scores, from 1 to the number of classes.
+      logits: real array with the classes on ``axis``: logits, probabilities or any scores.
+      labels: integer array of the shape of the logits without that axis, or a distribution over the classes of exactly
+        the shape of the logits, whose largest entry is the label.
+      k: how many scores count, from 1 to the number of classes.
       axis: the class axis.
-      ignore_index: a label of rows that are not there.
+      ignore_index: label of rows that do not exist, such as -100 for padding.
       where, weights, reduction: of the rows, see :doc:`/reductions`.
-    Returns: a scalar, or one value per row with ``reduction="none"``.
-    Raises: ValueError for shapes that do not fit or a k out of its range, TypeError for labels that are no class ids.
+    Returns: a scalar, or 0 or 1 per row with ``reduction="none"``.
+    Raises: ValueError for shapes that do not fit or a k out of its range, TypeError for integer logits.
     Example:
-      >>> in_top_k(jnp.array([[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]]), jnp.array([2, 0]), k=2, reduction="none")
-      Array([1., 0.], dtype=float32)
+      >>> in_top_k(jnp.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]]), jnp.array([2, 2]), k=2, reduction="none")
+      Array([0., 1.], dtype=float32)
+
     References: Krizhevsky et al. (2012), ImageNet classification with deep convolutional neural networks.
     """
-    return _ranked("in_top_k", logits, labels, k, axis, ignore_index, where, weights, reduction)
+    return _top("in_top_k", logits, labels, k, axis, ignore_index, where, weights, reduction)
 
 
-def _ranked(
+def _top(
     name: str,
     logits: ArrayLike,
     labels: ArrayLike,
@@ -91,16 +93,19 @@ def _ranked(
     where: ArrayLike | None,
     weights: ArrayLike | None,
     reduction: Reduction,
-) -> Any:
-    logits, labels, axis = checks.integer_rows(name, logits, labels, axis)
-    classes = logits.shape[axis]
-    if not 1 <= k <= classes:
-        raise ValueError(f"{name}: k must be from 1 to the {classes} classes, got {k}")
-    where = reduce.except_label(where, labels, ignore_index)
-    inside = jnp.expand_dims(jnp.where(labels < 0, classes, labels), axis)
-    own = jnp.take_along_axis(logits, inside, axis, mode="fill", fill_value=jnp.nan)
-    # Comparisons with NaN are false: a row with one counts too few classes below its label.
-    below = jnp.sum(logits < own, axis, dtype=jnp.int32)
-    return reduce.apply(
-        name, (below > classes - 1 - k).astype(logits.dtype), where=where, weights=weights, reduction=reduction
-    )
+) -> Array:
+    if checks.labels_are_integers(labels):
+        scores, ids, axis = checks.integer_rows(name, logits, labels, axis)
+        where = reduce.except_label(where, ids, ignore_index)
+    else:
+        scores, distributions, axis = checks.dense_rows(name, logits, labels, axis)
+        ids = jnp.argmax(distributions, axis).astype(jnp.int32)
+    scores, ids = reduce.keep(name, where, lax.stop_gradient(scores), axis=axis), reduce.keep(name, where, ids)
+    if not isinstance(k, int) or not 1 <= k <= scores.shape[axis]:
+        raise ValueError(f"{name}: k must be from 1 to the {scores.shape[axis]} classes, got {k}")
+    own = jnp.expand_dims(pick(scores, ids, axis), axis)
+    # Not >=, so that a NaN is ahead of everything. Floats, because integers are added serially on the CPU.
+    ahead = ~(scores < own) & ~picked(ids, scores.shape, axis)
+    inside = (ids >= 0) & (ids < scores.shape[axis]) & ~jnp.isnan(jnp.squeeze(own, axis))
+    values = (inside & (jnp.sum(ahead.astype(scores.dtype), axis) < k)).astype(scores.dtype)
+    return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)

@@ -51,11 +51,11 @@ def multiclass_hinge(
     References: Crammer and Singer (2001), On the algorithmic implementation of multiclass kernel-based vector
       machines, JMLR 2.
     """
-    name, arguments = "multiclass_hinge", ("scores", "labels")
-    rows = class_rows(name, scores, labels, axis=axis, where=where, ignore_index=ignore_index, arguments=arguments)
+    name = "multiclass_hinge"
+    rows = _margin_rows(name, scores, labels, axis, where, ignore_index)
     if checks.labels_are_integers(labels):
         rivals = _rows_max(jnp.where(rows.labels > 0, -jnp.inf, rows.scores), rows.axis)
-        truth, share = _true_score(rows), 1.0
+        truth, share = jnp.sum(_times(rows.labels, rows.scores), rows.axis, keepdims=True), 1.0
     else:
         rivals, truth, share = _best_others(rows.scores, rows.axis), rows.scores, rows.labels
     margin = checks.parameter(name, "margin", margin, truth, minimum=0)
@@ -101,11 +101,12 @@ def weston_watkins(
       Array(0.75, dtype=float32)
     References: Weston and Watkins (1999), Support vector machines for multi-class pattern recognition, ESANN.
     """
-    name, arguments = "weston_watkins", ("scores", "labels")
-    rows = class_rows(name, scores, labels, axis=axis, where=where, ignore_index=ignore_index, arguments=arguments)
+    name = "weston_watkins"
+    rows = _margin_rows(name, scores, labels, axis, where, ignore_index)
     p = checks.parameter(name, "p", p, rows.scores, minimum=1)
     margin = checks.parameter(name, "margin", margin, rows.scores)
-    terms = (1 - rows.labels) * numerics.power(_positive(margin + _minus(rows.scores, _true_score(rows))), p)
+    truth = jnp.sum(_times(rows.labels, rows.scores), rows.axis, keepdims=True)
+    terms = (1 - rows.labels) * numerics.power(_positive(margin + _minus(rows.scores, truth)), p)
     values = jnp.sum(terms, rows.axis) * rows.valid
     if normalize:
         values = values / rows.scores.shape[rows.axis]
@@ -143,16 +144,23 @@ def multiclass_perceptron(
       Array(0.5, dtype=float32)
     References: Collins (2002), Discriminative training methods for hidden Markov models, doi:10.3115/1118693.1118694.
     """
-    name, arguments = "multiclass_perceptron", ("scores", "labels")
-    rows = class_rows(name, scores, labels, axis=axis, where=where, ignore_index=ignore_index, arguments=arguments)
+    name = "multiclass_perceptron"
+    rows = _margin_rows(name, scores, labels, axis, where, ignore_index)
     behind = _minus(_rows_max(rows.scores, rows.axis), rows.scores)
     values = jnp.sum(_times(rows.labels, behind), rows.axis) * rows.valid
     return reduce.apply(name, values, where=rows.where, weights=weights, reduction=reduction)
 
 
-def _true_score(rows: ClassRows) -> Array:
-    """y.s with the class axis kept; NaN for an invalid label, which makes the branch of a kink NaN too."""
-    return jnp.expand_dims(jnp.sum(_times(rows.labels, rows.scores), rows.axis) * rows.valid, rows.axis)
+def _margin_rows(
+    name: str, scores: ArrayLike, labels: ArrayLike, axis: int, where: ArrayLike | None, ignore_index: int | None
+) -> ClassRows:
+    """Checked and masked rows; the scores of a row whose label is outside the classes are NaN, with NaN gradients."""
+    arguments = ("scores", "labels")
+    rows = class_rows(name, scores, labels, axis=axis, where=where, ignore_index=ignore_index, arguments=arguments)
+    if isinstance(rows.valid, float):
+        return rows
+    # As a factor of the loss alone, it would not reach the gradients of scores that the loss does not depend on.
+    return rows._replace(scores=rows.scores * jnp.expand_dims(rows.valid, rows.axis))
 
 
 def _rows_max(scores: Array, axis: int) -> Array:

@@ -177,7 +177,7 @@ def squared_earth_mover(
 
 
 # In the logits the gradient is p_j (g_j - sum_i p_i g_i) with g_j = 2 sum_{k >= j} (P_k - Y_k). It only depends on
-# differences of the g, so they are taken from the leader's: g_j - g_t is 2 sum_{j <= k < t} (P_k - Y_k) before the leader t
+# differences of the g, so they are taken from the leader t: g_j - g_t is 2 sum_{j <= k < t} (P_k - Y_k) in front of it
 # and -2 sum_{t <= k < j} (P_k - Y_k) behind it. Nothing cancels then where the leader has nearly all the probability.
 # In the labels it is -g.
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -208,12 +208,11 @@ _cumulative_distance.defjvp(_cumulative_distance_jvp, symbolic_zeros=True)
 
 
 def _apart(probabilities: Array, labels: Array, axis: int) -> Array:
-    """P - Y, or (1 - Y) - (1 - P), of all classes but the last: neither cancels where the row is right."""
+    """P - Y of all classes but the last, as a sum of p - y, or as P - 1 = -sum p of the classes behind where Y is 1."""
     last = probabilities.shape[axis] - 1
     up_to = lambda x: lax.slice_in_dim(lax.cumsum(x, axis), 0, last, axis=axis)
-    beyond = lax.slice_in_dim(lax.cumsum(probabilities, axis, reverse=True), 1, None, axis=axis)
-    due = up_to(labels)
-    return jnp.where(due > 0.5, (1 - due) - beyond, up_to(probabilities) - due)
+    behind = lax.slice_in_dim(lax.cumsum(probabilities, axis, reverse=True), 1, None, axis=axis)
+    return jnp.where(up_to(labels) == 1, -behind, up_to(probabilities - labels))
 
 
 def _softmax(logits: Array, axis: int) -> tuple[Array, Array]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
@@ -74,7 +77,7 @@ def softmax_cross_entropy(
     """
     name = "softmax_cross_entropy"
     logits, labels, axis = checks.dense_rows(name, logits, labels, axis)
-    scaling = _Scaling(name, where, logits, axis, temperature, logit_cap)
+    scaling = _scaling(name, where, logits, axis, temperature, logit_cap)
     mass = jnp.expand_dims(reduce.keep(name, where, jnp.sum(labels, axis)), axis)
     logits, labels = reduce.keep(name, where, logits, labels, axis=axis)
     rows = of_distributions(scaling.scores(logits), labels, mass, axis)
@@ -140,7 +143,7 @@ def softmax_cross_entropy_with_integer_labels(
     name = "softmax_cross_entropy_with_integer_labels"
     logits, labels, axis = checks.integer_rows(name, logits, labels, axis)
     where = reduce.except_label(where, labels, ignore_index)
-    scaling = _Scaling(name, where, logits, axis, temperature, logit_cap)
+    scaling = _scaling(name, where, logits, axis, temperature, logit_cap)
     logits, labels = reduce.keep(name, where, logits, axis=axis), reduce.keep(name, where, labels)
     own = jnp.squeeze(scaling.scores(jnp.expand_dims(pick(logits, labels, axis), axis)), axis)
     rows = of_ids(scaling.scores(logits), labels, lax.stop_gradient(own), axis)
@@ -152,44 +155,52 @@ def softmax_cross_entropy_with_integer_labels(
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
 
 
+@dataclasses.dataclass(frozen=True)
 class _Scaling:
     """How the logits are scaled, and what their rows are compared with."""
 
-    def __init__(
-        self,
-        name: str,
-        where: ArrayLike | None,
-        logits: Array,
-        axis: int,
-        temperature: float | ArrayLike,
-        cap: float | None,
-    ) -> None:
-        row = row_like(logits, axis)
-        self.temperature = checks.parameter(name, "temperature", temperature, row, above=0)
-        self.cap = None if cap is None else checks.parameter(name, "logit_cap", cap, row, above=0)
-        if isinstance(self.cap, Array):
-            raise TypeError(f"{name}: logit_cap must be a Python number, got an array")
-        self.axis = axis
-        self.top = largest(name, where, logits, axis)
-        self.rest = (name, where, logits)
+    name: str
+    where: ArrayLike | None
+    logits: Array
+    """As they came: what is behind the mask is taken out only after it has been reduced."""
+    axis: int
+    temperature: Any
+    cap: float | None
+    top: Array
 
     def scores(self, logits: Array) -> Array:
         return score(logits, self.top, self.temperature, self.cap)
 
     def mean_gap(self) -> Array:
         """Mean distance of the scaled logits of a row from the largest, inf if one is -inf."""
-        name, where, logits = self.rest
         if self.cap is not None:
-            return -jnp.mean(self.scores(reduce.keep(name, where, logits, axis=self.axis)), self.axis)
-        # Not the mean of the scores: of a difference that nothing else needs XLA:CPU makes no array, if it is masked
-        # only afterwards.
-        top = lax.stop_gradient(jnp.max(logits, self.axis, keepdims=True))
-        gap = jnp.where(jnp.squeeze(top, self.axis) == -jnp.inf, jnp.inf, jnp.mean(top - logits, self.axis))
-        return jnp.squeeze(jnp.expand_dims(reduce.keep(name, where, gap), self.axis) / self.temperature, self.axis)
+            kept = reduce.keep(self.name, self.where, self.logits, axis=self.axis)
+            return -jnp.mean(self.scores(kept), self.axis)
+        # Not the mean of the scores: of a difference that nothing else needs, XLA:CPU makes no array.
+        top = lax.stop_gradient(jnp.max(self.logits, self.axis, keepdims=True))
+        gap = jnp.where(jnp.squeeze(top, self.axis) == -jnp.inf, jnp.inf, jnp.mean(top - self.logits, self.axis))
+        gap = jnp.expand_dims(reduce.keep(self.name, self.where, gap), self.axis)
+        return jnp.squeeze(gap / self.temperature, self.axis)
 
     def log_normalizer(self, log_total: Array) -> Array:
         top = self.top if self.cap is None else self.cap * numerics.tanh(self.top / self.cap)
         return jnp.squeeze(top / self.temperature, self.axis) + log_total
+
+
+def _scaling(
+    name: str,
+    where: ArrayLike | None,
+    logits: Array,
+    axis: int,
+    temperature: float | ArrayLike,
+    logit_cap: float | None,
+) -> _Scaling:
+    row = row_like(logits, axis)
+    temperature = checks.parameter(name, "temperature", temperature, row, above=0)
+    cap = None if logit_cap is None else checks.parameter(name, "logit_cap", logit_cap, row, above=0)
+    if isinstance(cap, Array):
+        raise TypeError(f"{name}: logit_cap must be a Python number, got an array")
+    return _Scaling(name, where, logits, axis, temperature, cap, largest(name, where, logits, axis))
 
 
 def _extras(

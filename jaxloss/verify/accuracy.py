@@ -28,6 +28,8 @@ __all__ = ["Accuracy", "measure_accuracy"]
 DIGITS = 220
 STEP = mpf(10) ** -45
 STEP_AT_ZERO = mpf(10) ** -80
+# Every two of the first ten inputs change together in one pattern and against each other in another.
+_SIGNS = (0b1111111111, 0b1010101010, 0b0011001100, 0b0011110000, 0b1100000000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,10 +136,10 @@ def _due(function: Callable[..., Any], event: list[Any], case: Case) -> _Due:
 def _gradient_sensitivity(
     gradient_of: Callable[[list[Any]], list[tuple[Any, Any]]], flat: list[Any], gradients: list[tuple[Any, Any]]
 ) -> list[Any]:
-    """Size of the change of each derivative when every input changes relatively, for two patterns of signs."""
+    """Size of the change of each derivative when every input changes relatively, for some patterns of signs."""
     relative = mpf(10) ** -20
     scales = [mpf(0)] * len(flat)
-    for pattern in (0b0101100110, 0b0011010101):
+    for pattern in _SIGNS:
         signs = [1 if pattern >> (i % 10) & 1 else -1 for i in range(len(flat))]
         moved = gradient_of([x * (1 + sign * relative) for x, sign in zip(flat, signs, strict=True)])
         for i, (before, after) in enumerate(zip(gradients, moved, strict=True)):

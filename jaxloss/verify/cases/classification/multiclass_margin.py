@@ -90,7 +90,7 @@ CASES = (
             differentiable=1 if params.get("p", 1) > 1 else 0,
             properties=MARGIN,
             lipschitz=None if params.get("p", 1) > 1 else 4,
-            ulps=4 if data.labels == "integer" else 16,
+            ulps=4 if data.labels == "integer" else 8,
             conditioned=True,
             peers={"torch": "nn.functional.multi_margin_loss"} if params.get("normalize") else {},
         )

@@ -1,13 +1,14 @@
 """Cases of `jaxloss.classification.softmax`."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from mpmath import exp, log, mp, mpf, tanh
 
 from jaxloss.classification.softmax import softmax_cross_entropy, softmax_cross_entropy_with_integer_labels
 from jaxloss.verify import inputs
-from jaxloss.verify.case import Case, Property, Regime
+from jaxloss.verify.case import Case, Inputs, Property, Regime
 
 
 def dense_reference(x, y, label_smoothing=0, class_weights=None, z_loss=0, logit_cap=None, temperature=1):
@@ -39,42 +40,36 @@ def jittered(draw):
 CE = {Property.NON_NEGATIVE, Property.CONVEX, Property.SHIFT_INVARIANT, Property.CLASS_PERMUTABLE}
 TABLE = np.array([0.5, 1.0, 2.0, 1.5, 0.25])
 
+FAMILY: tuple[tuple[Any, Inputs, Any, str, str], ...] = (
+    (softmax_cross_entropy, inputs.dense_rows(), dense_reference, "−Σ y_c log softmax(z)_c", "softmax_cross_entropy"),
+    (
+        softmax_cross_entropy_with_integer_labels,
+        inputs.integer_rows(),
+        integer_reference,
+        "−log softmax(z)_y",
+        "softmax_cross_entropy_with_integer_labels",
+    ),
+)
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("{}", {"properties": CE, "lipschitz": 1, "ulps": 4}),
+    ("{}, smoothed", {"params": {"label_smoothing": 0.1}, "properties": CE, "ulps": 4}),
+    (
+        "{} + ζ L², z = x/τ",
+        {"params": {"z_loss": 0.01, "temperature": 0.5}, "learnable": ("z_loss", "temperature"), "ulps": 8},
+    ),
+    ("w_y · {}, z = a tanh(x/a)", {"params": {"logit_cap": 3.0, "class_weights": TABLE}, "ulps": 8}),
+)
+
 CASES = tuple(
     Case(
         loss=loss,
         inputs=draw,
         reference=reference,
-        formula=formula,
-        ulps=8 if "params" in extra else 4,
+        formula=formula.format(plain),
+        peers={"optax": f"losses.{optax}", "torch": "nn.functional.cross_entropy"} if "params" not in extra else {},
         conditioned=True,
         **extra,
     )
-    for loss, draw, reference, plain, peers in (
-        (
-            softmax_cross_entropy,
-            inputs.dense_rows(),
-            dense_reference,
-            "−Σ y_c log softmax(z)_c",
-            {"optax": "losses.softmax_cross_entropy", "torch": "nn.functional.cross_entropy"},
-        ),
-        (
-            softmax_cross_entropy_with_integer_labels,
-            inputs.integer_rows(),
-            integer_reference,
-            "−log softmax(z)_y",
-            {
-                "optax": "losses.softmax_cross_entropy_with_integer_labels",
-                "torch": "nn.functional.cross_entropy",
-            },
-        ),
-    )
-    for formula, extra in (
-        (plain, {"properties": CE, "lipschitz": 1, "peers": peers}),
-        (f"{plain}, smoothed", {"params": {"label_smoothing": 0.1}, "properties": CE}),
-        (
-            f"{plain} + ζ L², z = x/τ",
-            {"params": {"z_loss": 0.01, "temperature": 0.5}, "learnable": ("z_loss", "temperature")},
-        ),
-        (f"w_y · {plain}, z = a tanh(x/a)", {"params": {"logit_cap": 3.0, "class_weights": TABLE}}),
-    )
+    for loss, draw, reference, plain, optax in FAMILY
+    for formula, extra in OPTIONS
 )

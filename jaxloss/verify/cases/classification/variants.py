@@ -1,13 +1,26 @@
 """Cases of `jaxloss.classification.variants`."""
 
+import dataclasses
+
 import numpy as np
 from mpmath import exp, fac, log, mp, mpf
 
 from jaxloss.classification.variants import large_margin_softmax, pc_softmax, taylor_cross_entropy
 from jaxloss.verify import inputs
-from jaxloss.verify.case import Case, Property
+from jaxloss.verify.case import Case, Inputs, Property
 
 PRIORS = np.array([0.4, 0.05, 0.25, 0.2, 0.1])
+
+
+def curve_of(data: Inputs) -> Inputs:
+    """The same inputs with a curve through rows of as many classes as the parameters of a case have."""
+
+    def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
+        first = np.zeros(len(x), np.int32)
+        labels = np.eye(data.classes)[first] if data.labels == "dense" else first
+        return np.pad(x[:, None], ((0, 0), (0, data.classes - 1))), labels
+
+    return dataclasses.replace(data, curve=curve)
 
 
 def _distribution(z, y):
@@ -50,7 +63,7 @@ CASES = (
             formula="−log(f(z_y) / Σ f(zⱼ)), f(z) = 1 + z + … + zⁿ/n!",
             params={"order": order},
             properties={Property.NON_NEGATIVE, Property.CLASS_PERMUTABLE},
-            ulps=16,
+            ulps=8 if data.labels == "integer" else 16,
             conditioned=True,
         )
         for data, order in (
@@ -73,7 +86,7 @@ CASES = (
             ulps=16,
             conditioned=True,
         )
-        for data in (inputs.integer_rows(), inputs.dense_rows())
+        for data in (curve_of(inputs.integer_rows()), curve_of(inputs.dense_rows()))
     ),
     *(
         Case(
@@ -84,7 +97,7 @@ CASES = (
             params=params,
             learnable=tuple(params),
             properties={Property.NON_NEGATIVE, Property.SHIFT_INVARIANT, Property.CLASS_PERMUTABLE},
-            ulps=16,
+            ulps=4,
             conditioned=True,
         )
         for data, params in (
