@@ -28,8 +28,9 @@ def test_value_and_gradient_equal_the_peers(case, peer):
         assert found is not None
         theirs = found[0].call(*found[0].arguments[0])
         theirs = theirs.doubles() if hasattr(theirs, "doubles") else theirs
+    rtol, atol = (1e-5, 1e-6) if peer == "keras" else (1e-9, 1e-12)  # Keras brings everything to float32
     for got, due in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(got, due, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(got, due, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if "optax" in c.peers], ids=lambda case: case.name)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.classification.labels import along, class_rows
 from jaxloss.classification.normal import normal_interval
+from jaxloss.classification.ordinal_rows import cumulative_distance, entries
 from jaxloss.classification.yes_no import cross_entropy
 from jaxloss.reduce import Reduction
 
@@ -118,19 +115,15 @@ def cumulative_link(
     where = reduce.except_label(where, labels, ignore_index)
     scores, labels = reduce.keep(name, where, scores), reduce.keep(name, where, labels)
     thresholds = _table(name, "thresholds", thresholds, None, scores)
-    lower, upper = (
-        jnp.pad(thresholds, (1, 0), constant_values=-jnp.inf),
-        jnp.pad(thresholds, (0, 1), constant_values=jnp.inf),
-    )
-    classes = lax.broadcasted_iota(labels.dtype, (len(lower), *labels.shape), 0)
-    picked = classes == labels[None]
-    pick = lambda table: jnp.sum(jnp.where(picked, along(table, -picked.ndim, picked.ndim), 0), 0)
-    below, above = pick(lower) - scores, pick(upper) - scores
+    lower = jnp.pad(thresholds, (1, 0), constant_values=-jnp.inf)
+    upper = jnp.pad(thresholds, (0, 1), constant_values=jnp.inf)
+    below, above = entries(lower, labels) - scores, entries(upper, labels) - scores
     if link == "logit":
         # sigma(b) - sigma(a) = (e^b - e^a) / ((1 + e^a) (1 + e^b)) = sigma(b) sigma(-a) (1 - e^(a - b)).
-        values = numerics.softplus(-above) + numerics.softplus(below) - pick(numerics.log1mexp(upper - lower))
+        width = entries(numerics.log1mexp(upper - lower), labels)
+        values = numerics.softplus(-above) + numerics.softplus(below) - width
     else:
-        values = normal_interval(below, above, pick((upper - lower) / 2))
+        values = normal_interval(below, above, entries((upper - lower) / 2, labels))
     values = values * jnp.where((labels >= 0) & (labels < len(lower)), 1, jnp.nan)
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
 
@@ -172,58 +165,14 @@ def squared_earth_mover(
     """
     name = "squared_earth_mover"
     rows = class_rows(name, logits, labels, axis=axis, where=where, ignore_index=ignore_index)
-    values = _cumulative_distance(rows.scores, rows.labels, rows.axis + rows.scores.ndim) * rows.valid
+    axis = rows.axis + rows.scores.ndim
+    if checks.labels_are_integers(labels):
+        ids = jnp.expand_dims(jnp.asarray(labels), axis)
+        passed = lax.broadcasted_iota(ids.dtype, rows.scores.shape, axis) >= ids
+    else:
+        passed = lax.cumsum(rows.labels, axis) == 1
+    values = cumulative_distance(rows.scores, rows.labels, passed, axis) * rows.valid
     return reduce.apply(name, values, where=rows.where, weights=weights, reduction=reduction)
-
-
-# In the logits the gradient is p_j (g_j - sum_i p_i g_i) with g_j = 2 sum_{k >= j} (P_k - Y_k). It only depends on
-# differences of the g, so they are taken from the leader t: g_j - g_t is 2 sum_{j <= k < t} (P_k - Y_k) in front of it
-# and -2 sum_{t <= k < j} (P_k - Y_k) behind it. Nothing cancels then where the leader has nearly all the probability.
-# In the labels it is -g.
-@partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _cumulative_distance(logits: Array, labels: Array, axis: int) -> Array:
-    """sum_k (P_k - Y_k)^2 along a positive axis."""
-    return jnp.sum(_apart(_softmax(logits, axis)[0], labels, axis) ** 2, axis)
-
-
-def _cumulative_distance_jvp(axis, primals, tangents):
-    (logits, labels), (logits_dot, labels_dot) = primals, tangents
-    probabilities, before = _softmax(logits, axis)
-    apart = _apart(probabilities, labels, axis)
-    pad = lambda x, sides: jnp.pad(x, [sides if i == axis else (0, 0) for i in range(x.ndim)])
-    tangent = jnp.zeros_like(jnp.sum(logits, axis))
-    if not isinstance(logits_dot, SymbolicZero):
-        first = lax.slice_in_dim(before, 0, apart.shape[axis], axis=axis)
-        left = pad(lax.cumsum(jnp.where(first, apart, 0), axis, reverse=True), (0, 1))
-        right = pad(lax.cumsum(jnp.where(first, 0, apart), axis), (1, 0))
-        ahead = 2 * (left - right)
-        slope = probabilities * (ahead - jnp.sum(probabilities * ahead, axis, keepdims=True))
-        tangent += jnp.sum(slope * logits_dot, axis)
-    if not isinstance(labels_dot, SymbolicZero):
-        tangent += jnp.sum(pad(-2 * lax.cumsum(apart, axis, reverse=True), (0, 1)) * labels_dot, axis)
-    return _cumulative_distance(logits, labels, axis), tangent
-
-
-_cumulative_distance.defjvp(_cumulative_distance_jvp, symbolic_zeros=True)
-
-
-def _apart(probabilities: Array, labels: Array, axis: int) -> Array:
-    """P - Y of all classes but the last, as a sum of p - y, or as P - 1 = -sum p of the classes behind where Y is 1."""
-    last = probabilities.shape[axis] - 1
-    up_to = lambda x: lax.slice_in_dim(lax.cumsum(x, axis), 0, last, axis=axis)
-    behind = lax.slice_in_dim(lax.cumsum(probabilities, axis, reverse=True), 1, None, axis=axis)
-    return jnp.where(up_to(labels) == 1, -behind, up_to(probabilities - labels))
-
-
-def _softmax(logits: Array, axis: int) -> tuple[Array, Array]:
-    """Softmax along a positive axis, and which classes come before the one with the largest logit."""
-    best = jnp.argmax(logits, axis, keepdims=True)
-    classes = lax.broadcasted_iota(best.dtype, logits.shape, axis)
-    # Relative to the leader, with its gradient: all of it comes from the others, as minus the sum of theirs.
-    leader = jnp.sum(jnp.where(classes == best, logits, 0), axis, keepdims=True)
-    gaps = jnp.where((classes == best) | (logits == -jnp.inf), -jnp.inf, logits - leader)
-    parts = jnp.where(classes == best, 1, jnp.exp(gaps))
-    return parts / jnp.sum(parts, axis, keepdims=True), classes < best
 
 
 def _table(name: str, argument: str, values: ArrayLike, size: int | None, like: Array) -> Array:

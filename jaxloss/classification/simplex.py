@@ -76,7 +76,7 @@ def _(axis, order, primals, tangents):
 
 # sum_j max(g_j - tau, 0)^k is convex and decreasing in tau, so Newton steps from below, where the largest class alone
 # has all the mass, approach the solution from below without a bracket. The product of excess and slope falls fourfold
-# in each step (Radzik 1993, Newton's method for fractional combinatorial optimization): 3 to 8 passes for 2 to 32768
+# in each step (Radzik 1992, Newton's method for fractional combinatorial optimization): 3 to 8 passes for 2 to 32768
 # random classes, and never more than 30 in float32. XLA sorts serially on CPUs: one sort costs ten times as much. The
 # result depends on nothing but the support, so that classes outside it have no influence, not even by rounding.
 

@@ -137,6 +137,7 @@ def _line(theme):
     return figure
 
 
+@pytest.mark.slow
 def test_the_whole_tour(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(gallery, "WALLS", gallery.WALLS[:1])
     monkeypatch.setattr(digits, "OBJECTIVES", digits.OBJECTIVES[:1])

@@ -76,7 +76,8 @@ def _picture(results: Sequence[Any], theme: pictures.Theme) -> Figure:
             colour, ulps = theme.lines[column - 1], errors[:, column]
             axes.plot(places, np.where(ulps < top, ulps, np.nan), "o", markersize=3.4, color=colour, label=name)
             beyond = places[~(ulps < top)]  # the broken ones, NaN among them, are marked at the edge
-            axes.plot(beyond, np.full(len(beyond), top), "^", markersize=6, color=colour, clip_on=False)
+            if beyond.size:  # without a point, a line that is not clipped upsets the layout
+                axes.plot(beyond, np.full(beyond.size, top), "^", markersize=6, color=colour, clip_on=False)
         axes.set_yscale("function", functions=(np.sqrt, np.square))
         axes.set_ylim(0, top)
         axes.set_yticks(ticks := [tick for tick in (0, 0.5, 1, 2, 4, 8, 16) if tick <= top], [f"{t:g}" for t in ticks])

@@ -14,7 +14,7 @@ import optax
 
 from jaxloss import measure
 from jaxloss.cli import screen
-from jaxloss.cli.cases import library, losses_first
+from jaxloss.cli.cases import first, library, losses_first
 from jaxloss.cli.demo import digits, gallery, proof, report, robust, throughput, twins, vae
 from jaxloss.cli.demo.parts import Part
 
@@ -26,7 +26,7 @@ def run(out: Path, *, quick: bool = False, jobs: int = 2, seconds: float = 40) -
     start = time.perf_counter()
     epochs, steps, fits = (1, vae.CHUNK, 20) if quick else (digits.EPOCHS, vae.STEPS, robust.STEPS)
     rounds, elements = (1, 1 << 14) if quick else (throughput.ROUNDS, throughput.ELEMENTS)
-    addresses = losses_first(library())[: 2 if quick else None]
+    addresses = [first("huber"), first("hinge")] if quick else losses_first(library())
     plan: list[tuple[str, int, Callable[[screen.Advance], Part]]] = [
         ("losses", len(gallery.WALLS), gallery.part),
         ("digits", len(digits.OBJECTIVES) * (epochs + 1), lambda advance: digits.part(advance, epochs=epochs)),

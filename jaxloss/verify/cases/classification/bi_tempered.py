@@ -28,12 +28,13 @@ def reference(z, y, t1="0.8", t2="1.2", label_smoothing=0):
         y = [mpf(c == y) for c in range(len(z))]
     y = [(1 - label_smoothing) * y_c + mpf(label_smoothing) / len(y) for y_c in y]
     lam = max(z)
-    with mp.workdps(130):
+    digits = 400 if t2 == 1 else 130  # only the exponential has float64 gradients of 1e-300, in the 350th digit
+    with mp.workdps(digits):
         while True:
             p = [exp_t(z_c - lam, t2) for z_c in z]
             step = (sum(p) - 1) / sum(p_c**t2 for p_c in p if p_c)
             lam += step
-            if abs(step) < mpf(10) ** -120:
+            if abs(step) < mpf(10) ** (10 - digits):
                 break
         terms = (
             y_c * (log_t(y_c, t1) - log_t(p_c, t1) if y_c else 0) - (y_c ** (2 - t1) - p_c ** (2 - t1)) / (2 - t1)
@@ -73,7 +74,7 @@ CASES = tuple(
         (inputs.integer_rows(classes=3), {}),
         (positive(inputs.dense_rows(largest=100, classes=3)), {}),
         (positive(inputs.dense_rows(largest=100, classes=3)), {"t1": 0.5, "t2": 2.0}),
-        (jittered(inputs.integer_rows(classes=3)), {"t1": 0.5, "t2": 0.5, "label_smoothing": 0.1}),
+        (jittered(inputs.integer_rows(classes=3)), {"t1": 0.5, "t2": 0.5}),
         (inputs.integer_rows(classes=3), {"t1": 1.0, "t2": 1.0}),
     )
 )

@@ -30,7 +30,7 @@ CASES = tuple(
         params={"confusions": CONFUSIONS},
         learnable=("confusions",) if draw.labels == "dense" else (),
         properties={Property.SHIFT_INVARIANT},
-        ulps=8,
+        ulps=4,
         conditioned=True,
     )
     for draw in (inputs.integer_rows(), inputs.dense_rows())
