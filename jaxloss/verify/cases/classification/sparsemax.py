@@ -90,7 +90,7 @@ CASES = (
     ),
     Case(
         loss=binary_sparsemax,
-        inputs=inputs.binary_logits(largest=1e30, kinks=(-1.0, 1.0)),
+        inputs=inputs.binary_logits(soft=False, largest=1e30, kinks=(-1.0, 1.0)),
         reference=_binary_sparsemax,
         formula="(p − y)² + (1 − y) max(z − 1, 0) + y max(−z − 1, 0), p = clip((z + 1)/2)",
         differentiable=1,
