@@ -20,7 +20,6 @@ from jaxloss.classification.hard_examples import (
     ohem,
 )
 from jaxloss.classification.labels import (
-    class_table,
     one_hot,
     smooth_labels,
 )
@@ -55,10 +54,6 @@ from jaxloss.classification.multilabel import (
 from jaxloss.classification.noise import (
     generalized_cross_entropy,
     symmetric_cross_entropy,
-)
-from jaxloss.classification.normal import (
-    log_ndtr,
-    normal_interval,
 )
 from jaxloss.classification.ordinal import (
     coral,
@@ -99,7 +94,6 @@ __all__ = [
     "binary_sparsemax",
     "categorical_cross_entropy",
     "categorical_cross_entropy_with_integer_labels",
-    "class_table",
     "coral",
     "cumulative_link",
     "detection_focal",
@@ -113,7 +107,6 @@ __all__ = [
     "hinge",
     "in_top_k",
     "large_margin_softmax",
-    "log_ndtr",
     "logistic",
     "logit_adjusted",
     "matrix_cross_entropy",
@@ -123,7 +116,6 @@ __all__ = [
     "multiclass_sparsemax",
     "multilabel_margin",
     "multilabel_soft_margin",
-    "normal_interval",
     "ohem",
     "one_hot",
     "pc_softmax",
