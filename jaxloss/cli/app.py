@@ -104,7 +104,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="The folder that the report goes to.")] = Path("jaxloss-report"),
     quick: Annotated[bool, typer.Option("--quick", help="A few steps of everything: a smoke test.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the verification.")] = 2,
-    seconds: Annotated[float, typer.Option(min=0, help="After these, the verification begins no further case.")] = 40,
+    seconds: Annotated[float, typer.Option(min=0, help="After these, the verification begins no further case.")] = 60,
 ) -> None:
     """Train on real data, verify, measure, and write a report to look at."""
     from jaxloss.cli import verification

@@ -221,7 +221,8 @@ def _ulps(got: Any, interval: tuple[Any, Any], scale: Any, dtype: np.dtype) -> f
     distance = max(low - got, got - high, mpf(0)) - 4 * mpf(float(limits.tiny))
     if distance <= 0:
         return 0.0
-    unit = mpf(2) ** (mp.floor(mp.log(max(size, scale, mpf(float(limits.tiny))), 2)) - limits.nmant)
+    _, exponent = mp.frexp(max(size, scale, mpf(float(limits.tiny))))  # with a mantissa in [1/2, 1)
+    unit = mpf(2) ** (exponent - 1 - limits.nmant)
     return float(distance / unit)
 
 
