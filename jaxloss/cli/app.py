@@ -43,16 +43,20 @@ def list_(
 @app.command()
 def verify(
     names: Names = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer laws and points, float32 only.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One case of each loss, fewer laws and points, float32 only.")
+    ] = False,
     family: Family = None,
     like: Like = None,
     json: Annotated[Path | None, typer.Option(help="Also write JSON here; - prints it instead of the table.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
 ) -> None:
     """Check laws and accuracy of the losses, or of your own. Exit code 1 when something fails."""
-    from jaxloss.cli import verification
+    from jaxloss.cli import cases, verification
 
     addresses = _find(names or [], like=like, family=family)
+    if quick and not names:
+        addresses = cases.one_of_each(addresses)
     if json is not None and str(json) != "-":
         _writable(json)
     start = time.perf_counter()

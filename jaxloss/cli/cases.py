@@ -13,7 +13,7 @@ from typing import Any
 from jaxloss.verify import Case
 from jaxloss.verify.cases import CASES
 
-__all__ = ["Address", "NotFoundError", "families", "find", "first", "library", "losses_first"]
+__all__ = ["Address", "NotFoundError", "families", "find", "first", "library", "one_of_each"]
 
 
 class NotFoundError(LookupError):
@@ -65,12 +65,12 @@ def find(names: Sequence[str], *, like: str | None = None, family: str | None = 
     return [address for name in names for address in (_own(name, like) if ":" in name else _named(name, family))]
 
 
-def losses_first(addresses: Sequence[Address]) -> list[Address]:
-    """Put the first case of every loss before the cases with other parameters."""
+def one_of_each(addresses: Sequence[Address]) -> list[Address]:
+    """Keep the first case of every loss, which has the default parameters where these have a case."""
     leading: dict[str, Address] = {}
     for address in addresses:
         leading.setdefault(address.load().loss.__name__, address)
-    return sorted(addresses, key=lambda address: address is not leading[address.load().loss.__name__])
+    return list(leading.values())
 
 
 def first(name: str, *, like: str | None = None) -> Address:

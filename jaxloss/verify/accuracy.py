@@ -47,13 +47,11 @@ class Accuracy:
         return max(self.value_ulps, self.gradient_ulps)
 
 
-def measure_accuracy(
-    case: Case, *, dtype: str = "float32", events: int = 8, seed: int = 0, jit: bool = True
-) -> Accuracy:
+def measure_accuracy(case: Case, *, dtype: str = "float32", events: int = 8, seed: int = 0) -> Accuracy:
     """Return the worst error of value and gradient over all regimes, ``events`` of them drawn in each."""
     with jax.enable_x64(True):
         data = _draw(case, np.dtype(dtype), events, seed)
-        values, gradients = _evaluate(case, data, dtype, jit)
+        values, gradients = _evaluate(case, data, dtype)
         due = _reference_from_itself(case, data) if case.reference is None else _reference_from_formula(case, data)
     return _worst(case, data, np.dtype(dtype), values, gradients, due)
 
@@ -70,7 +68,7 @@ def _draw(case: Case, dtype: np.dtype, events: int, seed: int) -> tuple[np.ndarr
         return tuple(a.astype(dtype) if np.issubdtype(a.dtype, np.floating) else a for a in joined)
 
 
-def _evaluate(case: Case, data: Sequence[np.ndarray], dtype: str, jit: bool) -> tuple[np.ndarray, list[Any]]:
+def _evaluate(case: Case, data: Sequence[np.ndarray], dtype: str) -> tuple[np.ndarray, list[Any]]:
     """Unreduced values, and one gradient array for each floating point argument (None for the others)."""
     floats = tuple(i for i, a in enumerate(data) if np.issubdtype(a.dtype, np.floating))
     params = {key: _as_dtype(value, dtype) for key, value in case.params.items()}
@@ -79,7 +77,7 @@ def _evaluate(case: Case, data: Sequence[np.ndarray], dtype: str, jit: bool) -> 
         gradients = jax.grad(lambda *d: case(*d, **params, reduction="sum"), argnums=floats)(*data)
         return case(*data, **params, reduction="none"), gradients
 
-    values, gradients = (jax.jit(run) if jit else run)(*map(jnp.asarray, data))
+    values, gradients = jax.jit(run)(*map(jnp.asarray, data))
     by_argument = dict(zip(floats, gradients, strict=True))
     return np.asarray(values), [np.asarray(by_argument[i]) if i in by_argument else None for i in range(len(data))]
 
@@ -116,43 +114,44 @@ def _due(function: Callable[..., Any], event: list[Any], case: Case) -> _Due:
     def value_of(numbers: list[Any]) -> Any:
         return function(*build(numbers))
 
-    def gradient_of(numbers: list[Any]) -> list[tuple[Any, Any]]:
-        centre, sides = value_of(numbers), []
+    def slopes_of(numbers: list[Any], side: int) -> list[Any]:
+        centre, slopes = value_of(numbers), []
         for i, x in enumerate(numbers):
-            step = STEP * abs(x) if x else STEP_AT_ZERO
-            above = (value_of([*numbers[:i], x + step, *numbers[i + 1 :]]) - centre) / step
-            below = (centre - value_of([*numbers[:i], x - step, *numbers[i + 1 :]])) / step
-            sides.append((min(above, below), max(above, below)))
-        return sides
+            step = side * (STEP * abs(x) if x else STEP_AT_ZERO)
+            slopes.append((value_of([*numbers[:i], x + step, *numbers[i + 1 :]]) - centre) / step)
+        return slopes
 
-    value, gradients = value_of(flat), gradient_of(flat)
+    value, above, below = value_of(flat), slopes_of(flat, 1), slopes_of(flat, -1)
+    gradients = [(min(pair), max(pair)) for pair in zip(above, below, strict=True)]
+    if any(map(mp.isnan, [value, *(side for sides in gradients for side in sides)])):
+        raise ValueError(f"the reference is NaN at {event}")
     value_scale, gradient_scales = mpf(0), [mpf(0)] * len(flat)
     if case.conditioned:
         value_scale = max((abs(x) * max(map(abs, g)) for x, g in zip(flat, gradients, strict=True)), default=mpf(0))
-        gradient_scales = _gradient_sensitivity(gradient_of, flat, gradients)
+        # Across a kink the change is no sensitivity: a derivative is never excused by more than its own inputs' size.
+        steepest = max((max(map(abs, g)) for g in gradients), default=mpf(0))
+        largest = steepest * max(1, max(map(abs, flat), default=mpf(0)))
+        sensitivities = _gradient_sensitivity(lambda numbers: slopes_of(numbers, 1), flat, above)
+        gradient_scales = [min(scale, largest) for scale in sensitivities]
     return _Due((value, value), value_scale, gradients, gradient_scales)
 
 
-def _gradient_sensitivity(
-    gradient_of: Callable[[list[Any]], list[tuple[Any, Any]]], flat: list[Any], gradients: list[tuple[Any, Any]]
-) -> list[Any]:
+def _gradient_sensitivity(slopes_of: Callable[[list[Any]], list[Any]], flat: list[Any], slopes: list[Any]) -> list[Any]:
     """Size of the change of each derivative when every input changes relatively, for some patterns of signs."""
     relative = mpf(10) ** -20
     scales = [mpf(0)] * len(flat)
     for pattern in _SIGNS:
         signs = [1 if pattern >> (i % 10) & 1 else -1 for i in range(len(flat))]
-        moved = gradient_of([x * (1 + sign * relative) for x, sign in zip(flat, signs, strict=True)])
-        for i, (before, after) in enumerate(zip(gradients, moved, strict=True)):
-            scales[i] = max(scales[i], abs(after[0] - before[0]) / relative)
-    # Across a kink the change is no sensitivity: a derivative is never excused by more than its own inputs' size.
-    largest = max((max(map(abs, g)) for g in gradients), default=mpf(0)) * max(1, max(map(abs, flat), default=mpf(0)))
-    return [min(scale, largest) for scale in scales]
+        moved = slopes_of([x * (1 + sign * relative) for x, sign in zip(flat, signs, strict=True)])
+        for i, (before, after) in enumerate(zip(slopes, moved, strict=True)):
+            scales[i] = max(scales[i], abs(after - before) / relative)
+    return scales
 
 
 def _reference_from_itself(case: Case, data: Sequence[np.ndarray]) -> list[_Due]:
     """Without a reference: what the loss gives in float64."""
     wide = [a.astype(np.float64) if np.issubdtype(a.dtype, np.floating) else a for a in data]
-    values, gradients = _evaluate(case, wide, "float64", jit=False)
+    values, gradients = _evaluate(case, wide, "float64")
     due = []
     for i in range(len(data[0])):
         flat = [mpf(float(g)) for array in gradients if array is not None for g in np.ravel(array[i])]

@@ -17,9 +17,9 @@ from jaxloss.verify.trial import Trial
 __all__ = ["QUICK_LAWS", "Report", "check_loss", "verify"]
 
 QUICK_LAWS: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
-    {name: LAWS[name] for name in ("signature", "masked = removed", "weights = repetition", "empty = 0")}
+    {name: LAWS[name] for name in ("signature", "masked = removed")}
 )
-"""The laws of ``jaxloss verify --quick``: those that compile nothing of their own."""
+"""The laws of ``jaxloss verify --quick``: what breaks most often."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def verify(case: Case, *, quick: bool = False, laws: Iterable[str] | None = None
     def accuracy(_: Trial) -> None:
         for dtype in ("float32",) if quick else ("float32", "float64"):
             events = 3 if quick else 8 if case.inputs.axis is None else 4  # a row has several derivatives
-            measured = measure_accuracy(case, dtype=dtype, events=events, jit=not quick)
+            measured = measure_accuracy(case, dtype=dtype, events=events)
             accuracies.append(measured)
             if not measured.ulps <= case.ulps:
                 raise LawError(f"{measured.ulps:.3g} ulp in {dtype}, promised {case.ulps:g}; {measured.worst}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -52,6 +53,10 @@ class Trial:
     def gradients_at(self, *data: Any, **options: Any) -> tuple[jax.Array, ...]:
         """Gradients of the reduced loss at other data."""
         return jax.grad(lambda *d: self.case(*d, **options), argnums=self.floats)(*data)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile for one call, in which optimizing takes longer than it saves."""
+        return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
     def grid(self, *data: Any) -> tuple[jax.Array, ...]:
         """The same events on two axes, 2 by 3."""

@@ -17,7 +17,7 @@ import optax
 
 from jaxloss import measure
 from jaxloss.cli import screen
-from jaxloss.cli.cases import first, library, losses_first
+from jaxloss.cli.cases import first, library, one_of_each
 from jaxloss.cli.demo import digits, gallery, proof, report, robust, throughput, twins, vae
 from jaxloss.cli.demo.parts import Part
 
@@ -34,7 +34,7 @@ def _run(out: Path, quick: bool, jobs: int, seconds: float, background: ThreadPo
     start = time.perf_counter()
     epochs, steps, fits = (1, vae.CHUNK, 20) if quick else (digits.EPOCHS, vae.STEPS, robust.STEPS)
     rounds, elements = (1, 1 << 14) if quick else (throughput.ROUNDS, throughput.ELEMENTS)
-    addresses = [first("huber"), first("hinge")] if quick else losses_first(library())
+    addresses = [first("huber"), first("hinge")] if quick else one_of_each(library())
     # Training keeps one core busy, so the processes of the verification work beside it; the measurements come after.
     events: SimpleQueue[str] = SimpleQueue()
     proving = background.submit(proof.part, _put(events), addresses, jobs=jobs, seconds=seconds)

@@ -47,14 +47,15 @@ def _coral(z, y, importance_weights=None):
 
 
 def _cumulative_link(s, y, thresholds, link="logit"):
-    with mp.workdps(600):  # the distribution function of a class that is 40 standard deviations away
+    with mp.workdps(400):
         cdf = {"logit": lambda x: 1 / (1 + exp(-x)), "probit": lambda x: erfc(-x / sqrt(mpf(2))) / 2}[link]
-        upper = 1 if y == len(thresholds) else cdf(thresholds[y] - s)
-        if y == 0:
-            return -log(upper)
-        if y == len(thresholds):
-            return -log(cdf(s - thresholds[-1]))
-        return -log(upper - cdf(thresholds[y - 1] - s))
+        upper = None if y == len(thresholds) else thresholds[y] - s
+        lower = None if y == 0 else thresholds[y - 1] - s
+        if lower is None or upper is None:
+            return -log(cdf(upper if lower is None else -lower))
+        if lower > 0:  # by symmetry: far above the thresholds both would be 1 to any number of digits
+            lower, upper = -upper, -lower
+        return -log(cdf(upper) - cdf(lower))
 
 
 def _squared_earth_mover(z, y):

@@ -1,5 +1,6 @@
 """Cases of `jaxloss.regression.barron`."""
 
+import functools
 import math
 
 from mpmath import mp, mpf
@@ -22,10 +23,15 @@ def _barron(p, t, alpha=mpf(1), scale=1):
     return bend / alpha * ((2 * half / bend + 1) ** (alpha / 2) - 1)
 
 
+@functools.cache
+def _log_partition(alpha, precision):
+    """The density integrates in closed form for these: Cauchy, a Bessel function, and normal."""
+    with mp.workprec(precision):
+        return mp.log({0: mp.pi * mp.sqrt(2), 1: 2 * mp.e * mp.besselk(1, 1), 2: mp.sqrt(2 * mp.pi)}[alpha])
+
+
 def _barron_nll(p, t, alpha=mpf(1), scale=1):
-    # The density integrates in closed form for these: normal, Cauchy, and a Bessel function between them.
-    partition = {0: mp.pi * mp.sqrt(2), 1: 2 * mp.e * mp.besselk(1, 1), 2: mp.sqrt(2 * mp.pi)}[int(alpha)]
-    return _barron(p, t, alpha, scale) + mp.log(scale) + mp.log(partition)
+    return _barron(p, t, alpha, scale) + mp.log(scale) + _log_partition(int(alpha), mp.prec)
 
 
 CASES = (
