@@ -54,7 +54,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--peers", help="comma-separated; by default every installed one but torch.compile")
     parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="by default the one that jax prefers")
     parser.add_argument("--rounds", type=int, help="samples of each contender")
-    parser.add_argument("--quick", action="store_true", help="one size, few samples: the whole library in minutes")
+    parser.add_argument("--quick", action="store_true", help="one case of each loss, one size, few samples: the whole library in minutes")
     parser.add_argument("--sweep", action="store_true", help="time and memory against size")
     parser.add_argument("--json", metavar="FILE", help="write JSON lines")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the results")
@@ -69,8 +69,8 @@ def _bench(options: argparse.Namespace) -> int:
 
     try:
         jax.devices()
-    except RuntimeError as error:
-        raise UsageError(f"no {options.device} here: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # whatever the plugin raises where its device is missing, not always with a message
+        raise UsageError(f"no {options.device or 'device'} here: {(str(error) or repr(error)).splitlines()[0]}") from error
     from bench.peers import PEERS, available_peers
     from bench.run import environment
 
@@ -202,10 +202,12 @@ def _compare(argv: Sequence[str]) -> int:
 
 
 def _cases(options: argparse.Namespace) -> list[Any]:
-    from jaxloss.cli.cases import NotFoundError, find
+    from jaxloss.cli.cases import NotFoundError, find, one_of_each
 
     try:
         addresses = find(options.names, like=options.like, family=options.family)
+        if options.quick and not options.names:
+            addresses = one_of_each(addresses)
         # A function of the user's own has the peers of the loss that it behaves as.
         return [
             address.load() if address.like is None else replace(address.load(), peers=address.like.load().peers)
@@ -225,8 +227,8 @@ def _sizes(options: argparse.Namespace) -> list[Any] | None:
         if name not in SIZES:
             near = difflib.get_close_matches(name, SIZES, n=1)
             listing = "\n".join(f"  {s.name:20} {s.about}" for s in SIZES.values())
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"unknown size {name!r}{hint} Sizes are\n{listing}")
+            hint = f", did you mean {near[0]}" if near else ""
+            raise UsageError(f"unknown size {name!r}{hint}? The sizes are\n{listing}")
     return [SIZES[name] for name in chosen]
 
 

@@ -107,8 +107,9 @@ def apply(
         return reduction(values, ones if effective is None else jnp.broadcast_to(effective, values.shape))
     if reduction == "mean":
         return mean(values, effective)
+    # What is masked is 0 already: without weights there is nothing to multiply.
     if reduction == "sum":
-        return total(values, effective)
+        return total(values, None if weights is None else effective)
     return values if weights is None else values * effective
 
 

@@ -157,6 +157,12 @@ WRAPPING = Case(
 )
 
 
+def wrapping_when_compiled(logits, labels, *, where=None, weights=None, reduction="mean"):
+    if not isinstance(labels, jax.core.Tracer):
+        logits *= jnp.where((labels >= 0) & (labels < logits.shape[-1]), 1, jnp.nan)[..., None]
+    return wrapping_labels(logits, labels, where=where, weights=weights, reduction=reduction)
+
+
 def position_dependent(predictions, targets):
     return (predictions - targets) ** 2 * (1 + jnp.arange(predictions.size, dtype=predictions.dtype)).reshape(
         predictions.shape
@@ -217,6 +223,12 @@ CUBE = elementwise(lambda p, t: (p - t) ** 3)
         pytest.param("16 bits in float32", {"loss": named(stays_narrow)}, "gave bfloat16", id="bf16 values"),
         pytest.param("float64 stays", {"loss": named(narrows)}, "gave float32", id="narrowed"),
         pytest.param("labels never wrap", {"case": WRAPPING}, "label -1 of 5 classes", id="wrapped label"),
+        pytest.param(
+            "labels never wrap",
+            {"case": WRAPPING, "loss": named(wrapping_when_compiled)},
+            "label -1 of 5 classes under jit",
+            id="wrapped label under jit",
+        ),
         pytest.param("permutation", {"loss": elementwise(position_dependent)}, "events permuted", id="position"),
         pytest.param("declared properties", {"loss": CUBE, "degree": 3}, "declared non-negative", id="negative"),
         pytest.param("declared properties", {"degree": 1}, "degree 1", id="degree"),
