@@ -54,7 +54,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--peers", help="comma-separated; by default every installed one but torch.compile")
     parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="by default the one that jax prefers")
     parser.add_argument("--rounds", type=int, help="samples of each contender")
-    parser.add_argument("--quick", action="store_true", help="one case of each loss, one size, few samples: the whole library in minutes")
+    parser.add_argument("--quick", action="store_true", help="one case of each loss, one size, few samples: minutes")
     parser.add_argument("--sweep", action="store_true", help="time and memory against size")
     parser.add_argument("--json", metavar="FILE", help="write JSON lines")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the results")
@@ -70,7 +70,8 @@ def _bench(options: argparse.Namespace) -> int:
     try:
         jax.devices()
     except Exception as error:  # whatever the plugin raises where its device is missing, not always with a message
-        raise UsageError(f"no {options.device or 'device'} here: {(str(error) or repr(error)).splitlines()[0]}") from error
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise UsageError(f"no {options.device or 'device'} here: {reason}") from error
     from bench.peers import PEERS, available_peers
     from bench.run import environment
 
