@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 # The tests spend their time compiling thousands of small functions: unoptimized (but for the accuracy sweep, which
 # asks for what users get), and the test processes share the results and keep them for the next run. No lower limit on
 # time or size: the small ones are what adds up.
-TEST_ENV := XLA_FLAGS="$$XLA_FLAGS --xla_backend_optimization_level=0" \
+TEST_ENV := JAX_DISABLE_MOST_OPTIMIZATIONS=true \
 	JAX_COMPILATION_CACHE_DIR="$(CURDIR)/.cache/jax" \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=0
