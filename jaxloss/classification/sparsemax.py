@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
 from jaxloss.classification.labels import class_rows
 from jaxloss.classification.simplex import fenchel_young_rows, roots
+from jaxloss.numerics.elementary import in_one_loop
 from jaxloss.reduce import Reduction
 
 __all__ = ["binary_sparsemax", "entmax15", "entmax15_mapping", "fenchel_young", "multiclass_sparsemax", "sparsemax"]
@@ -167,10 +170,38 @@ def binary_sparsemax(
     """
     logits, labels = checks.real_pair("binary_sparsemax", logits, labels, arguments=("logits", "labels"))
     logits, labels = reduce.keep("binary_sparsemax", where, logits, labels)
-    inside = jnp.where(logits > 1, 1, jnp.where(logits < -1, -1, logits))
-    missing = (1 - labels) * jnp.where(logits > 1, logits - 1, 0) + labels * jnp.where(logits < -1, -1 - logits, 0)
-    values = ((inside - (2 * labels - 1)) / 2) ** 2 + missing
+    values = _binary_sparsemax(logits, labels)
     return reduce.apply("binary_sparsemax", values, where=where, weights=weights, reduction=reduction)
+
+
+def _within_one(x: Array) -> Array:
+    return jnp.where(x > 1, 1, jnp.where(x < -1, -1, x))
+
+
+def _beyond_one(x: Array) -> Array:
+    return jnp.where(x > 1, x - 1, 0)
+
+
+@jax.custom_jvp
+def _binary_sparsemax(x: Array, y: Array) -> Array:
+    missing = (1 - y) * _beyond_one(x) + y * _beyond_one(-x)
+    return in_one_loop(((_within_one(x) - (2 * y - 1)) / 2) ** 2 + missing)
+
+
+# In x: p - y, with 2 p - 1 = x within [-1, 1], for the terms that are missing grow as fast as the square stops growing.
+# Made of -x, which XLA:CPU does not share with the value: it would store what they share and read it back.
+# In y: 2 (y - p) from the square, and from what is missing max(-x - 1, 0) - max(x - 1, 0): together 2 y - 1 - x.
+def _binary_sparsemax_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
+    (x, y), (dx, dy) = primals, tangents
+    change = jnp.zeros_like(x)
+    if not isinstance(dx, SymbolicZero):
+        change -= (_within_one(-x) + (2 * y - 1)) / 2 * dx
+    if not isinstance(dy, SymbolicZero):
+        change += (2 * y - 1 - x) * dy
+    return _binary_sparsemax(x, y), change
+
+
+_binary_sparsemax.defjvp(_binary_sparsemax_jvp, symbolic_zeros=True)
 
 
 def fenchel_young(max_fun: Callable[[Array], ArrayLike]) -> Callable[..., Any]:

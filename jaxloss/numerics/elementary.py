@@ -70,6 +70,16 @@ def horner(x: Array, coefficients: list[float]) -> Array:
     return total
 
 
+def in_one_loop(values: Array) -> Array:
+    """Return the values as they are, by an operation that XLA:CPU does not move into the sum over them.
+
+    It moves sums and products there, and what is left of the formula then becomes loops with buffers in between (value
+    and gradient of the mean of a sigmoid cross-entropy at 2**20: 1.25 ms, like this 0.85; of huber 0.8 and 0.55). For a
+    value inside a custom derivative: a clamp has a derivative of its own.
+    """
+    return lax.clamp(jnp.asarray(-jnp.inf, values.dtype), values, jnp.asarray(jnp.inf, values.dtype))
+
+
 def _one_minus_exp(x: Array, exp_minus_x: Array) -> Array:
     """1 - e^-x for x >= 0: x - x^2 (1/2! - x/3! + ...) below 0.7, where the difference loses digits."""
     # XLA's expm1 is wrong by 3.9 ulp (float32) for 1e-4 < x < 0.5, this by 1.

@@ -11,8 +11,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
+from jaxloss.numerics.elementary import in_one_loop
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import with_slopes
+from jaxloss.regression.slopes import with_odd_slope, with_slopes
 
 __all__ = ["charbonnier", "huber", "log_cosh", "pseudo_huber", "smooth_l1"]
 
@@ -46,9 +47,7 @@ def huber(
     predictions, targets = checks.real_pair("huber", predictions, targets)
     delta = checks.parameter("huber", "delta", delta, predictions, above=0)
     predictions, targets = reduce.keep("huber", where, predictions, targets)
-    residuals = predictions - targets
-    clipped = jnp.where(jnp.abs(residuals) <= delta, residuals, jnp.sign(residuals) * delta)
-    values = clipped * (residuals - clipped / 2)
+    values = _huber(predictions, targets, delta)
     return reduce.apply("huber", values, where=where, weights=weights, reduction=reduction)
 
 
@@ -83,11 +82,7 @@ def smooth_l1(
     predictions, targets = checks.real_pair("smooth_l1", predictions, targets)
     beta = checks.parameter("smooth_l1", "beta", beta, predictions, minimum=0)
     predictions, targets = reduce.keep("smooth_l1", where, predictions, targets)
-    residuals = predictions - targets
-    inside = jnp.abs(residuals) < beta
-    # Outside, where beta may be 0, the quotient that is not chosen is 0 / 1: no infinity reaches the gradient.
-    clipped = jnp.where(inside, jnp.where(inside, residuals, 0) / jnp.where(inside, beta, 1), jnp.sign(residuals))
-    values = clipped * (residuals - clipped * beta / 2)
+    values = _smooth_l1(predictions, targets, beta)
     return reduce.apply("smooth_l1", values, where=where, weights=weights, reduction=reduction)
 
 
@@ -190,6 +185,36 @@ def charbonnier(
 
 # With x = r/delta, s = sqrt(1 + x^2) the value is delta^2 (s - 1), so its derivatives are delta x / s and
 # delta (2 (s - 1) - (s^2 - 1) / s) = delta (s - 1)^2 / s.
+def _clip(residuals: Array, delta: Array) -> Array:
+    return jnp.where(jnp.abs(residuals) <= delta, residuals, jnp.sign(residuals) * delta)
+
+
+def _beyond(residuals: Array, delta: Array) -> Array:
+    return jnp.maximum(jnp.abs(residuals) - delta, 0)
+
+
+@with_odd_slope(_clip, _beyond)
+def _huber(residuals: Array, delta: Array) -> Array:
+    clipped = _clip(residuals, delta)
+    return in_one_loop(clipped * (residuals - clipped / 2))
+
+
+def _ramp(residuals: Array, beta: Array) -> Array:
+    # Outside, where beta may be 0, the quotient that is not chosen is 0 / 1: no infinity reaches the derivative.
+    inside = jnp.abs(residuals) < beta
+    return jnp.where(inside, jnp.where(inside, residuals, 0) / jnp.where(inside, beta, 1), jnp.sign(residuals))
+
+
+def _smooth_l1_in_beta(residuals: Array, beta: Array) -> Array:
+    return -(_ramp(residuals, beta) ** 2) / 2
+
+
+@with_odd_slope(_ramp, _smooth_l1_in_beta)
+def _smooth_l1(residuals: Array, beta: Array) -> Array:
+    ramp = _ramp(residuals, beta)
+    return in_one_loop(ramp * (residuals - ramp * beta / 2))
+
+
 def _slope_in_residual(residuals: Array, delta: Array) -> Array:
     x = residuals / delta
     return delta * jax.jvp(numerics.sqrt1pm1_square, (x,), (jnp.ones_like(x),))[1]

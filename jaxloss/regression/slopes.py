@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 
-__all__ = ["residual_parts", "with_slopes"]
+__all__ = ["residual_parts", "with_odd_slope", "with_slopes"]
 
 
 def with_slopes(*slopes: Callable[..., Array] | None) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
@@ -35,6 +35,38 @@ def with_slopes(*slopes: Callable[..., Array] | None) -> Callable[[Callable[...,
 
         function.defjvp(jvp, symbolic_zeros=True)
         return lambda first, *rest: function(first, *(jnp.asarray(r, first.dtype) for r in rest))
+
+    return attach
+
+
+def with_odd_slope(
+    slope: Callable[..., Array], *others: Callable[..., Array]
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Decorator: the function of residuals and parameters becomes one of predictions, targets and parameters.
+
+    ``slope(residuals, *parameters)`` is its derivative in the residuals, an odd function, and ``others`` those in the
+    parameters. The gradient is made of targets minus predictions: XLA:CPU would store residuals that value and gradient
+    share and read them back (huber with its gradient at 2**20: 0.8 ms, like this 0.55).
+    """
+
+    def attach(value: Callable[..., Array]) -> Callable[..., Array]:
+        function = jax.custom_jvp(lambda predictions, targets, *rest: value(predictions - targets, *rest))
+
+        def jvp(arguments: Any, tangents: Any) -> tuple[Array, Array]:
+            predictions, targets, *rest = arguments
+            result = function(*arguments)
+            change, backwards = jnp.zeros_like(result), targets - predictions
+            if not isinstance(tangents[0], SymbolicZero):
+                change -= slope(backwards, *rest) * tangents[0]
+            if not isinstance(tangents[1], SymbolicZero):
+                change += slope(backwards, *rest) * tangents[1]
+            for other, tangent in zip(others, tangents[2:], strict=True):
+                if not isinstance(tangent, SymbolicZero):
+                    change += other(predictions - targets, *rest) * tangent
+            return result, change
+
+        function.defjvp(jvp, symbolic_zeros=True)
+        return lambda first, second, *rest: function(first, second, *(jnp.asarray(r, first.dtype) for r in rest))
 
     return attach
 

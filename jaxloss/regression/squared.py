@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Real
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import power_of_two
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import with_slopes
+from jaxloss.regression.slopes import with_odd_slope, with_slopes
 
 __all__ = ["absolute_error", "half_squared_error", "root_mean_squared_error", "squared_error"]
 
@@ -75,9 +75,13 @@ def half_squared_error(
     """
     predictions, targets = checks.real_pair("half_squared_error", predictions, targets)
     predictions, targets = reduce.keep("half_squared_error", where, predictions, targets)
-    residuals = predictions - targets
-    values = (0.5 * residuals) * residuals  # r^2 may overflow where its half does not
+    values = _half_square(predictions, targets)
     return reduce.apply("half_squared_error", values, where=where, weights=weights, reduction=reduction)
+
+
+@with_odd_slope(lambda residuals: residuals)
+def _half_square(residuals: Array) -> Array:
+    return (0.5 * residuals) * residuals  # r^2 may overflow where its half does not
 
 
 def absolute_error(
