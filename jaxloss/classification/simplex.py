@@ -60,6 +60,7 @@ def _or_one(denominator: Array) -> Array:
 # From sum_j r_j^k = mass: d tau = (sum_j r_j^(k-1) dg_j - d mass / k) / sum_j r_j^(k-1). Only tau matters, so its two
 # parts may share this derivative as they like.
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+@partial(jax.jit, static_argnums=(2, 3), inline=True)  # one dispatch outside jit
 def _threshold(gaps: Array, mass: Array, axis: int, order: int) -> tuple[Array, Array]:
     return (_linear_threshold if order == 1 else _quadratic_threshold)(gaps, mass, axis)
 
@@ -124,6 +125,7 @@ def _quadratic_threshold(gaps: Array, mass: Array, axis: int) -> tuple[Array, Ar
 #   in tau  k (sum y - sum p) = 0: the envelope theorem, which is why the first derivative needs none of the threshold;
 #   in y    k (t - r + s) = k (t + tau - g).
 @partial(jax.custom_jvp, nondiff_argnums=(4, 5))
+@partial(jax.jit, static_argnums=(4, 5), inline=True)
 def _divergence(gaps: Array, centre: Array, height: Array, labels: Array, axis: int, order: int) -> Array:
     above, target = _above(gaps, centre, height), _label_root(labels, order)
     apart = _difference(gaps, centre, height, target) ** 2

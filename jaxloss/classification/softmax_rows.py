@@ -103,6 +103,7 @@ def _(cap, primals, tangents):
 # One array of the size of the scores is written, the exponentials without the label's, and summed; the same array makes
 # the gradient. That is faster on the CPU than to compute the exponentials twice.
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
+@partial(jax.jit, static_argnums=3, inline=True)  # one dispatch outside jit
 def of_ids(scores: Array, ids: Array, own: Array, axis: int) -> Rows:
     """Return the rows for integer labels, whose ``own`` scores come from `pick`; NaN where these are."""
     own = jnp.expand_dims(own, axis)
@@ -151,6 +152,7 @@ def _softmax(scores: Array, axis: int) -> tuple[Array, Array, Array, Array]:
 # as p_c (Y - y_c) - y_c (1 - p_c), of which neither difference cancels when the row is right.
 # d(Y p - y) = Y dp + p dY - dy.
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
+@partial(jax.jit, static_argnums=3, inline=True)
 def of_distributions(scores: Array, labels: Array, mass: Array, axis: int) -> Rows:
     """Return the rows for dense labels, whose sums are ``mass``; a label of 0 on an impossible class contributes 0."""
     p, complement, log_total, possible = _softmax(scores, axis)
@@ -190,6 +192,7 @@ of_distributions.defjvp(_of_distributions_jvp, symbolic_zeros=True)
 # the terms in dd_c are combined to -(1 - p_c) dd_c, so that the transposed map does not subtract p_c v from v.
 # dp = -p d(-log p).
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
+@partial(jax.jit, static_argnums=1, inline=True)
 def surprises(scores: Array, axis: int) -> Surprises:
     """Return -log p, p and 1 - p of every class."""
     p, complement, log_total, possible = _softmax(scores, axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -183,6 +184,7 @@ def _beyond_one(x: Array) -> Array:
 
 
 @jax.custom_jvp
+@partial(jax.jit, inline=True)  # one dispatch outside jit
 def _binary_sparsemax(x: Array, y: Array) -> Array:
     missing = (1 - y) * _beyond_one(x) + y * _beyond_one(-x)
     return in_one_loop(((_within_one(x) - (2 * y - 1)) / 2) ** 2 + missing)

@@ -8,6 +8,7 @@ symbolic zeros: for labels that are held fixed there is no term ``inf * 0`` of a
 from __future__ import annotations
 
 import numbers
+from functools import partial
 from typing import Any
 
 import jax
@@ -93,6 +94,7 @@ miss.defjvp(_miss_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
+@partial(jax.jit, inline=True)  # one dispatch outside jit
 def cross_entropy(x: Array, y: Array, pos_weight: Array | None = None) -> Array:
     """Return p softplus(-x) + n softplus(x) with p = pos_weight * y (or y) and n = 1 - y.
 

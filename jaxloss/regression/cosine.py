@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
@@ -194,6 +195,7 @@ def _vectors(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
+@partial(jax.jit, static_argnums=2, inline=True)  # one dispatch outside jit
 def _cosine(x: Array, y: Array, axis: int) -> tuple[Array, Array]:
     """The cosine of the angle and one minus it; 0 and 1 for a zero vector."""
     # 1 - cos = sin^2 / (1 + cos), where the sine is the length of what is across x in y / |y|.
@@ -204,15 +206,19 @@ def _cosine(x: Array, y: Array, axis: int) -> tuple[Array, Array]:
     return jnp.squeeze(cosine, axis), jnp.squeeze(jnp.where(pair.zero, 1, distance), axis)
 
 
-@_cosine.defjvp
+# The gradient of the cosine in x is the part of y across x, over |x| |y|. Targets that are held fixed cost nothing.
 def _cosine_jvp(axis: int, primals: Any, tangents: Any) -> Any:
-    # The gradient of the cosine in x is the part of y across x, over |x| |y|.
     (x, y), (dx, dy) = primals, tangents
-    pair = _compare(x, y, axis)
-    x_slope = jnp.where(pair.zero, 0, pair.across_x / (pair.a * pair.b) * pair.x_scale)
-    y_slope = jnp.where(pair.zero, 0, pair.across_y / (pair.a * pair.b) * pair.y_scale)
-    tangent = jnp.sum(x_slope * dx + y_slope * dy, axis)
-    return _cosine(x, y, axis), (tangent, -tangent)
+    pair, tangent = _compare(x, y, axis), jnp.zeros_like(x)
+    if not isinstance(dx, SymbolicZero):
+        tangent += jnp.where(pair.zero, 0, pair.across_x / (pair.a * pair.b) * pair.x_scale) * dx
+    if not isinstance(dy, SymbolicZero):
+        tangent += jnp.where(pair.zero, 0, pair.across_y / (pair.a * pair.b) * pair.y_scale) * dy
+    change = jnp.sum(tangent, axis)
+    return _cosine(x, y, axis), (change, -change)
+
+
+_cosine.defjvp(_cosine_jvp, symbolic_zeros=True)
 
 
 class _Pair(NamedTuple):

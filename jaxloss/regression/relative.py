@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
@@ -135,14 +136,21 @@ def _relative_error(predictions: Array, targets: Array) -> Array:
     return jnp.abs(residuals) / jnp.where(residuals == 0, 1, jnp.abs(targets))
 
 
-@_relative_error.defjvp
+# The loss is |p / t - 1|, with derivative sign(p - t) / |t| in p and that times -p / t in t. The two terms of the
+# quotient rule in t, -1 / |t| and -(p - t) / (|t| t), would cancel for p near 0, and t squared underflows.
 def _relative_error_jvp(primals: Any, tangents: Any) -> Any:
-    # The loss is |p / t - 1|, with derivative sign(p - t) / |t| in p and that times -p / t in t. The two terms of the
-    # quotient rule in t, -1 / |t| and -(p - t) / (|t| t), would cancel for p near 0, and t squared underflows.
     (predictions, targets), (dp, dt) = primals, tangents
     sign = jnp.sign(predictions - targets)
     safe = jnp.where(sign == 0, 1, targets)
-    return _relative_error(predictions, targets), sign / jnp.abs(safe) * (dp - predictions / safe * dt)
+    slope, change = sign / jnp.abs(safe), jnp.zeros_like(predictions)
+    if not isinstance(dp, SymbolicZero):
+        change += slope * dp
+    if not isinstance(dt, SymbolicZero):
+        change -= slope * (predictions / safe * dt)
+    return _relative_error(predictions, targets), change
+
+
+_relative_error.defjvp(_relative_error_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
@@ -154,16 +162,22 @@ def _symmetric_relative_error(predictions: Array, targets: Array) -> Array:
     return jnp.where(same, values, 2)  # where the signs differ, the difference may overflow
 
 
-@_symmetric_relative_error.defjvp
+# With d = |p| + |t| and equal signs, the derivative in p is 4 sign(p - t) |t| / d**2, that in t the same with -|p|.
+# Dividing twice keeps d**2 from overflowing or underflowing.
 def _symmetric_relative_error_jvp(primals: Any, tangents: Any) -> Any:
-    # With d = |p| + |t| and equal signs, the derivative in p is 4 sign(p - t) |t| / d**2, that in t the same with -|p|.
-    # Dividing twice keeps d**2 from overflowing or underflowing.
     (predictions, targets), (dp, dt) = primals, tangents
     size, unit = _total_size(predictions, targets)
     same = jnp.sign(predictions) == jnp.sign(targets)
     slope = jnp.where(same, jnp.sign(predictions - targets), 0) * (2 * unit) / size
-    tangent = slope * (2 * unit) * (jnp.abs(targets) / size * dp - jnp.abs(predictions) / size * dt)
-    return _symmetric_relative_error(predictions, targets), tangent
+    slope, change = slope * (2 * unit), jnp.zeros_like(predictions)
+    if not isinstance(dp, SymbolicZero):
+        change += slope * (jnp.abs(targets) / size * dp)
+    if not isinstance(dt, SymbolicZero):
+        change -= slope * (jnp.abs(predictions) / size * dt)
+    return _symmetric_relative_error(predictions, targets), change
+
+
+_symmetric_relative_error.defjvp(_symmetric_relative_error_jvp, symbolic_zeros=True)
 
 
 def _total_size(predictions: Array, targets: Array) -> tuple[Array, Array]:
@@ -190,7 +204,14 @@ def _log1p_difference(x: Array, y: Array) -> Array:
     return jnp.sign(difference) * log
 
 
-@_log1p_difference.defjvp
 def _log1p_difference_jvp(primals: Any, tangents: Any) -> Any:
     (x, y), (dx, dy) = primals, tangents
-    return _log1p_difference(x, y), dx / (1 + x) - dy / (1 + y)
+    change = jnp.zeros_like(x)
+    if not isinstance(dx, SymbolicZero):
+        change += dx / (1 + x)
+    if not isinstance(dy, SymbolicZero):  # targets that are held fixed cost nothing
+        change -= dy / (1 + y)
+    return _log1p_difference(x, y), change
+
+
+_log1p_difference.defjvp(_log1p_difference_jvp, symbolic_zeros=True)

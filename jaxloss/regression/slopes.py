@@ -21,7 +21,7 @@ def with_slopes(*slopes: Callable[..., Array] | None) -> Callable[[Callable[...,
     """
 
     def attach(value: Callable[..., Array]) -> Callable[..., Array]:
-        function = jax.custom_jvp(value)
+        function = jax.custom_jvp(jax.jit(value, inline=True))  # one dispatch outside jit
 
         # Symbolic zeros: an argument that nobody differentiates costs nothing. XLA keeps a multiplication by 0.
         def jvp(arguments: Any, tangents: Any) -> tuple[Array, Array]:
@@ -50,7 +50,8 @@ def with_odd_slope(
     """
 
     def attach(value: Callable[..., Array]) -> Callable[..., Array]:
-        function = jax.custom_jvp(lambda predictions, targets, *rest: value(predictions - targets, *rest))
+        compiled = jax.jit(lambda predictions, targets, *rest: value(predictions - targets, *rest), inline=True)
+        function = jax.custom_jvp(compiled)
 
         def jvp(arguments: Any, tangents: Any) -> tuple[Array, Array]:
             predictions, targets, *rest = arguments

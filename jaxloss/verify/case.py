@@ -142,4 +142,6 @@ class Case:
 
 def _short(value: Any) -> str:
     text = str(value.tolist() if hasattr(value, "tolist") else value)
+    if isinstance(value, float) and len(text) > 10:  # one that is exact in float32
+        text = f"{value:.7g}"
     return text if len(text) <= 24 else f"{text[:21]}..."
