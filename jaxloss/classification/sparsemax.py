@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ from jaxtyping import Bool, Float, Real
 from jaxloss import checks, reduce
 from jaxloss.classification.labels import class_rows
 from jaxloss.classification.simplex import fenchel_young_rows, roots
-from jaxloss.numerics.elementary import in_one_loop
+from jaxloss.numerics.elementary import in_one_loop, one_dispatch
 from jaxloss.reduce import Reduction
 
 __all__ = ["binary_sparsemax", "entmax15", "entmax15_mapping", "fenchel_young", "multiclass_sparsemax", "sparsemax"]
@@ -184,7 +183,7 @@ def _beyond_one(x: Array) -> Array:
 
 
 @jax.custom_jvp
-@partial(jax.jit, inline=True)  # one dispatch outside jit
+@one_dispatch
 def _binary_sparsemax(x: Array, y: Array) -> Array:
     missing = (1 - y) * _beyond_one(x) + y * _beyond_one(-x)
     return in_one_loop(((_within_one(x) - (2 * y - 1)) / 2) ** 2 + missing)

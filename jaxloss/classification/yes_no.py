@@ -8,7 +8,6 @@ symbolic zeros: for labels that are held fixed there is no term ``inf * 0`` of a
 from __future__ import annotations
 
 import numbers
-from functools import partial
 from typing import Any
 
 import jax
@@ -18,7 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from jaxloss import checks, numerics
-from jaxloss.numerics.elementary import _log1p_unit, in_one_loop
+from jaxloss.numerics.elementary import _log1p_unit, in_one_loop, one_dispatch
 
 __all__ = ["cross_entropy", "discount", "log1m", "miss", "probabilities", "surplus", "tails"]
 
@@ -94,7 +93,7 @@ miss.defjvp(_miss_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
-@partial(jax.jit, inline=True)  # one dispatch outside jit
+@one_dispatch
 def cross_entropy(x: Array, y: Array, pos_weight: Array | None = None) -> Array:
     """Return p softplus(-x) + n softplus(x) with p = pos_weight * y (or y) and n = 1 - y.
 

@@ -6,6 +6,8 @@ derivative is again such a function, so that every order of differentiation keep
 
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +61,10 @@ def derivative(prime: Elementwise) -> Callable[[Elementwise], Elementwise]:
         return jax.jit(function, inline=True)
 
     return attach
+
+
+one_dispatch: Any = partial(jax.jit, inline=True)
+"""Decorator for a formula under a custom derivative: outside jit it is compiled, inside jit nothing is left of it."""
 
 
 def horner(x: Array, coefficients: list[float]) -> Array:

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 
+from jaxloss.numerics.elementary import one_dispatch
+
 __all__ = ["residual_parts", "with_odd_slope", "with_slopes"]
 
 
@@ -21,7 +23,7 @@ def with_slopes(*slopes: Callable[..., Array] | None) -> Callable[[Callable[...,
     """
 
     def attach(value: Callable[..., Array]) -> Callable[..., Array]:
-        function = jax.custom_jvp(jax.jit(value, inline=True))  # one dispatch outside jit
+        function = jax.custom_jvp(one_dispatch(value))
 
         # Symbolic zeros: an argument that nobody differentiates costs nothing. XLA keeps a multiplication by 0.
         def jvp(arguments: Any, tangents: Any) -> tuple[Array, Array]:
@@ -50,8 +52,7 @@ def with_odd_slope(
     """
 
     def attach(value: Callable[..., Array]) -> Callable[..., Array]:
-        compiled = jax.jit(lambda predictions, targets, *rest: value(predictions - targets, *rest), inline=True)
-        function = jax.custom_jvp(compiled)
+        function = jax.custom_jvp(one_dispatch(lambda p, t, *rest: value(p - t, *rest)))
 
         def jvp(arguments: Any, tangents: Any) -> tuple[Array, Array]:
             predictions, targets, *rest = arguments
