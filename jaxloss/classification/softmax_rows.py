@@ -27,6 +27,7 @@ from jax.typing import ArrayLike
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.classification.labels import along, of_label, pick, picked
+from jaxloss.numerics.elementary import one_dispatch
 
 __all__ = [
     "LabelledRows",
@@ -103,7 +104,6 @@ def _(cap, primals, tangents):
 # One array of the size of the scores is written, the exponentials without the label's, and summed; the same array makes
 # the gradient. That is faster on the CPU than to compute the exponentials twice.
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
-@partial(jax.jit, static_argnums=3, inline=True)  # one dispatch outside jit
 def of_ids(scores: Array, ids: Array, own: Array, axis: int) -> Rows:
     """Return the rows for integer labels, whose ``own`` scores come from `pick`; NaN where these are."""
     own = jnp.expand_dims(own, axis)
@@ -152,7 +152,6 @@ def _softmax(scores: Array, axis: int) -> tuple[Array, Array, Array, Array]:
 # as p_c (Y - y_c) - y_c (1 - p_c), of which neither difference cancels when the row is right.
 # d(Y p - y) = Y dp + p dY - dy.
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
-@partial(jax.jit, static_argnums=3, inline=True)
 def of_distributions(scores: Array, labels: Array, mass: Array, axis: int) -> Rows:
     """Return the rows for dense labels, whose sums are ``mass``; a label of 0 on an impossible class contributes 0."""
     p, complement, log_total, possible = _softmax(scores, axis)
@@ -186,6 +185,7 @@ def _of_distributions_jvp(axis, primals, tangents):
 
 
 of_distributions.defjvp(_of_distributions_jvp, symbolic_zeros=True)
+of_ids, of_distributions = (one_dispatch(rows, static_argnums=3) for rows in (of_ids, of_distributions))
 
 
 # d(-log p_c) = sum_k p_k dd_k - dd_c. For the class of more than half the probability, of which there is at most one,

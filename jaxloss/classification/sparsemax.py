@@ -183,7 +183,6 @@ def _beyond_one(x: Array) -> Array:
 
 
 @jax.custom_jvp
-@one_dispatch
 def _binary_sparsemax(x: Array, y: Array) -> Array:
     missing = (1 - y) * _beyond_one(x) + y * _beyond_one(-x)
     return in_one_loop(((_within_one(x) - (2 * y - 1)) / 2) ** 2 + missing)
@@ -203,6 +202,7 @@ def _binary_sparsemax_jvp(primals: tuple[Array, Array], tangents: tuple[Any, Any
 
 
 _binary_sparsemax.defjvp(_binary_sparsemax_jvp, symbolic_zeros=True)
+_binary_sparsemax = one_dispatch(_binary_sparsemax)
 
 
 def fenchel_young(max_fun: Callable[[Array], ArrayLike]) -> Callable[..., Any]:

@@ -93,7 +93,6 @@ miss.defjvp(_miss_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
-@one_dispatch
 def cross_entropy(x: Array, y: Array, pos_weight: Array | None = None) -> Array:
     """Return p softplus(-x) + n softplus(x) with p = pos_weight * y (or y) and n = 1 - y.
 
@@ -137,6 +136,7 @@ def _cross_entropy_jvp(
 
 
 cross_entropy.defjvp(_cross_entropy_jvp, symbolic_zeros=True)
+cross_entropy = one_dispatch(cross_entropy)
 
 
 def discount(name: str, argument: str, gamma: ArrayLike, chance: Array, entropy: Array) -> Array:

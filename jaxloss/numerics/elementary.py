@@ -64,7 +64,7 @@ def derivative(prime: Elementwise) -> Callable[[Elementwise], Elementwise]:
 
 
 one_dispatch: Any = partial(jax.jit, inline=True)
-"""Decorator for a formula under a custom derivative: outside jit it is compiled, inside jit nothing is left of it."""
+"""For a function with a custom derivative: outside jit it is one compiled call, inside jit nothing is left of that."""
 
 
 def horner(x: Array, coefficients: list[float]) -> Array:

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.numerics.elementary import power_of_two
+from jaxloss.numerics.elementary import one_dispatch, power_of_two
 from jaxloss.reduce import Reduction
 
 __all__ = ["cosine_distance", "cosine_similarity", "periodic"]
@@ -195,7 +195,6 @@ def _vectors(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
-@partial(jax.jit, static_argnums=2, inline=True)  # one dispatch outside jit
 def _cosine(x: Array, y: Array, axis: int) -> tuple[Array, Array]:
     """The cosine of the angle and one minus it; 0 and 1 for a zero vector."""
     # 1 - cos = sin^2 / (1 + cos), where the sine is the length of what is across x in y / |y|.
@@ -219,6 +218,7 @@ def _cosine_jvp(axis: int, primals: Any, tangents: Any) -> Any:
 
 
 _cosine.defjvp(_cosine_jvp, symbolic_zeros=True)
+_cosine = one_dispatch(_cosine, static_argnums=2)
 
 
 class _Pair(NamedTuple):

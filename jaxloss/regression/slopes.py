@@ -23,7 +23,7 @@ def with_slopes(*slopes: Callable[..., Array] | None) -> Callable[[Callable[...,
     """
 
     def attach(value: Callable[..., Array]) -> Callable[..., Array]:
-        function = jax.custom_jvp(one_dispatch(value))
+        function = jax.custom_jvp(value)
 
         # Symbolic zeros: an argument that nobody differentiates costs nothing. XLA keeps a multiplication by 0.
         def jvp(arguments: Any, tangents: Any) -> tuple[Array, Array]:
@@ -36,7 +36,8 @@ def with_slopes(*slopes: Callable[..., Array] | None) -> Callable[[Callable[...,
             return result, sum(terms, start=jnp.zeros_like(result))
 
         function.defjvp(jvp, symbolic_zeros=True)
-        return lambda first, *rest: function(first, *(jnp.asarray(r, first.dtype) for r in rest))
+        compiled = one_dispatch(function)
+        return lambda first, *rest: compiled(first, *(jnp.asarray(r, first.dtype) for r in rest))
 
     return attach
 
@@ -52,7 +53,7 @@ def with_odd_slope(
     """
 
     def attach(value: Callable[..., Array]) -> Callable[..., Array]:
-        function = jax.custom_jvp(one_dispatch(lambda p, t, *rest: value(p - t, *rest)))
+        function = jax.custom_jvp(lambda p, t, *rest: value(p - t, *rest))
 
         def jvp(arguments: Any, tangents: Any) -> tuple[Array, Array]:
             predictions, targets, *rest = arguments
@@ -68,7 +69,8 @@ def with_odd_slope(
             return result, change
 
         function.defjvp(jvp, symbolic_zeros=True)
-        return lambda first, second, *rest: function(first, second, *(jnp.asarray(r, first.dtype) for r in rest))
+        compiled = one_dispatch(function)
+        return lambda first, second, *rest: compiled(first, second, *(jnp.asarray(r, first.dtype) for r in rest))
 
     return attach
 
