@@ -24,6 +24,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from jaxloss.checks import _array, _cast, _stretches
+from jaxloss.numerics.elementary import one_dispatch
 
 __all__ = ["Reduction", "apply", "except_label", "keep", "mean", "scale_weights", "total"]
 
@@ -126,8 +127,7 @@ def mean(values: Array, weights: Array | None = None) -> Array:
     return _ratio(values if weights is None else values * weights, weights)
 
 
-# Compiled, so that a call outside jit is one dispatch; inside jit, ``inline`` leaves no trace of it.
-@partial(jax.jit, inline=True)
+@one_dispatch
 def _ratio(weighted: Array, weights: Array | None) -> Array:
     """Sum of the weighted values over the sum of the weights (None: how many there are)."""
     # A power of two, so that the scaling is exact. Many values are not scaled: a product inside the sum costs XLA:CPU
@@ -152,7 +152,6 @@ def _choose(where: Array, array: Array, fill: float) -> Array:
 # XLA:CPU makes slow loops of a choice between floats: a masked sigmoid cross-entropy with its gradient (2**20) took
 # 2.1 ms with ``jnp.where``, with a bitwise "and" 0.8. Like a choice, and unlike a product, it lets no NaN through.
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
-@partial(jax.jit, static_argnums=2, inline=True)
 def _choose_bits(where: Array, array: Array, fill: float) -> Array:
     integer = jnp.int32 if array.dtype == jnp.float32 else jnp.int64
     ones = -where.astype(integer)  # all bits where True
@@ -167,12 +166,15 @@ def _(fill: float, primals: tuple[Array, Array], tangents: tuple[Any, Array]) ->
     return _choose_bits(*primals, fill), jnp.where(primals[0], tangents[1], 0)
 
 
+_choose_bits = one_dispatch(_choose_bits, static_argnums=2)
+
+
 def _effective_weights(name: str, values: Array, where: ArrayLike | None, weights: ArrayLike | None) -> Array | None:
     """The weights with 0 where masked; None when everything counts once."""
     if weights is not None:
         weights = _weights(name, weights, values)
     if where is None:
-        return weights  # pyrefly: ignore
+        return weights  # pyrefly: ignore  (an array or None since `_weights`, which it cannot follow)
     return jnp.where(_mask(name, where, values.shape), jnp.ones((), values.dtype) if weights is None else weights, 0)
 
 

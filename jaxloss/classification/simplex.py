@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_derivatives import SymbolicZero
 
+from jaxloss.numerics.elementary import one_dispatch
+
 __all__ = ["fenchel_young_rows", "roots"]
 
 
@@ -60,7 +62,6 @@ def _or_one(denominator: Array) -> Array:
 # From sum_j r_j^k = mass: d tau = (sum_j r_j^(k-1) dg_j - d mass / k) / sum_j r_j^(k-1). Only tau matters, so its two
 # parts may share this derivative as they like.
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-@partial(jax.jit, static_argnums=(2, 3), inline=True)  # one dispatch outside jit
 def _threshold(gaps: Array, mass: Array, axis: int, order: int) -> tuple[Array, Array]:
     return (_linear_threshold if order == 1 else _quadratic_threshold)(gaps, mass, axis)
 
@@ -73,6 +74,9 @@ def _(axis, order, primals, tangents):
     follows = (above > 0).astype(gaps.dtype) if order == 1 else above
     total = _or_one(_row_sum(follows, axis))
     return threshold, (_row_sum(follows * gaps_dot, axis) / total, mass_dot / (order * total))
+
+
+_threshold = one_dispatch(_threshold, static_argnums=(2, 3))
 
 
 # sum_j max(g_j - tau, 0)^k is convex and decreasing in tau, so Newton steps from below, where the largest class alone
@@ -125,7 +129,6 @@ def _quadratic_threshold(gaps: Array, mass: Array, axis: int) -> tuple[Array, Ar
 #   in tau  k (sum y - sum p) = 0: the envelope theorem, which is why the first derivative needs none of the threshold;
 #   in y    k (t - r + s) = k (t + tau - g).
 @partial(jax.custom_jvp, nondiff_argnums=(4, 5))
-@partial(jax.jit, static_argnums=(4, 5), inline=True)
 def _divergence(gaps: Array, centre: Array, height: Array, labels: Array, axis: int, order: int) -> Array:
     above, target = _above(gaps, centre, height), _label_root(labels, order)
     apart = _difference(gaps, centre, height, target) ** 2
@@ -155,6 +158,7 @@ def _divergence_jvp(axis, order, primals, tangents):
 
 
 _divergence.defjvp(_divergence_jvp, symbolic_zeros=True)
+_divergence = one_dispatch(_divergence, static_argnums=(4, 5))
 
 
 def _label_root(labels: Array, order: int) -> Array:

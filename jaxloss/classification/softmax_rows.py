@@ -192,7 +192,6 @@ of_ids, of_distributions = (one_dispatch(rows, static_argnums=3) for rows in (of
 # the terms in dd_c are combined to -(1 - p_c) dd_c, so that the transposed map does not subtract p_c v from v.
 # dp = -p d(-log p).
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-@partial(jax.jit, static_argnums=1, inline=True)
 def surprises(scores: Array, axis: int) -> Surprises:
     """Return -log p, p and 1 - p of every class."""
     p, complement, log_total, possible = _softmax(scores, axis)
@@ -208,6 +207,9 @@ def _(axis, primals, tangents):
     own = jnp.sum(jnp.where(likely, moved, 0), axis, keepdims=True)
     nll = others + jnp.where(likely, -classes.complements * change, own - change)
     return classes, Surprises(nll, -classes.probabilities * nll, classes.probabilities * nll)
+
+
+surprises = one_dispatch(surprises, static_argnums=1)
 
 
 class LabelledRows(NamedTuple):

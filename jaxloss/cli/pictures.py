@@ -88,7 +88,7 @@ def new(
     """Return a figure and its axes as a ``rows`` by ``columns`` array; ``options`` go to `Figure.subplots`."""
     with style(theme):
         figure = Figure((width, height), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06, wspace=0.04)  # pyrefly: ignore
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06, wspace=0.04)  # pyrefly: ignore  (there is one: layout=)
         axes = figure.subplots(rows, columns, squeeze=False, **options)
         if title:
             figure.suptitle(title, x=0.012, ha="left", fontsize=11.5, fontweight="bold")

@@ -52,19 +52,19 @@ def power_of_two(size: Array) -> Array:
 Elementwise = Callable[[Array], Array]
 
 
+one_dispatch: Any = partial(jax.jit, inline=True)
+"""For what a loss calls once: outside jit it is one compiled call, inside jit nothing is left of that."""
+
+
 def derivative(prime: Elementwise) -> Callable[[Elementwise], Elementwise]:
     """Decorator: the elementwise function has the derivative ``prime`` (and is one call when not traced)."""
 
     def attach(value: Elementwise) -> Elementwise:
         function = jax.custom_jvp(value)
         function.defjvp(lambda x, dx: (function(*x), prime(*x) * dx[0]))
-        return jax.jit(function, inline=True)
+        return one_dispatch(function)
 
     return attach
-
-
-one_dispatch: Any = partial(jax.jit, inline=True)
-"""For a function with a custom derivative: outside jit it is one compiled call, inside jit nothing is left of that."""
 
 
 def horner(x: Array, coefficients: list[float]) -> Array:

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Real
 from jaxloss import checks, reduce
 from jaxloss.numerics.elementary import one_dispatch, power_of_two
 from jaxloss.reduce import Reduction
+from jaxloss.regression.slopes import rounded_difference
 
 __all__ = ["cosine_distance", "cosine_similarity", "periodic"]
 
@@ -138,7 +139,7 @@ def _one_minus_cosine(x: Array, y: Array) -> Array:
 def _one_minus_cosine_jvp(primals: Any, tangents: Any) -> Any:
     # The slope is sin(r + e) = 2 sin(h) cos(h), h = (r + e) / 2, where e is the rounding error of r: near half a turn,
     # nothing but e is left of the slope.
-    residual, error = _difference(*primals)
+    residual, error = rounded_difference(*primals)
     sine, cosine = jnp.sin(0.5 * residual), jnp.cos(0.5 * residual)
     little_sine, little_cosine = jnp.sin(0.5 * error), jnp.cos(0.5 * error)
     slope = 2 * (sine * little_cosine + cosine * little_sine) * (cosine * little_cosine - sine * little_sine)
@@ -169,18 +170,11 @@ def _fold(x: Array, y: Array, period: Array) -> tuple[Array, Array]:
 
     The remainder is exact, and so is its difference to the next multiple.
     """
-    residual, error = _difference(x, y)
+    residual, error = rounded_difference(x, y)
     rest = lax.rem(residual, period)
     # Coarser than that, x and y themselves are rounded by as much.
     error = jnp.where(jnp.abs(error) < 0.01 * period, error, 0)
     return jnp.where(jnp.abs(rest) > 0.5 * period, rest - jnp.sign(rest) * period, rest), error
-
-
-def _difference(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return x - y and its rounding error (Knuth's two-sum)."""
-    total = x - y
-    part = total - x
-    return total, (x - (total - part)) - (y + part)
 
 
 # ---- vectors ---------------------------------------------------------------------------------------------------------

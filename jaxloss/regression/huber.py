@@ -183,8 +183,8 @@ def charbonnier(
     return reduce.apply("charbonnier", values, where=where, weights=weights, reduction=reduction)
 
 
-# With x = r/delta, s = sqrt(1 + x^2) the value is delta^2 (s - 1), so its derivatives are delta x / s and
-# delta (2 (s - 1) - (s^2 - 1) / s) = delta (s - 1)^2 / s.
+# With c = min(max(r, -delta), delta) the value is c (r - c / 2): r^2 / 2 inside, with derivatives r and 0, and
+# delta |r| - delta^2 / 2 outside, with derivatives sign(r) delta = c and |r| - delta.
 def _clip(residuals: Array, delta: Array) -> Array:
     return jnp.where(jnp.abs(residuals) <= delta, residuals, jnp.sign(residuals) * delta)
 
@@ -199,6 +199,8 @@ def _huber(residuals: Array, delta: Array) -> Array:
     return in_one_loop(clipped * (residuals - clipped / 2))
 
 
+# With c = r / beta inside and sign(r) outside the value is c (r - c beta / 2): r^2 / (2 beta) and |r| - beta / 2. Its
+# derivatives are c and, -r^2 / (2 beta^2) inside and -1/2 outside, -c^2 / 2.
 def _ramp(residuals: Array, beta: Array) -> Array:
     # Outside, where beta may be 0, the quotient that is not chosen is 0 / 1: no infinity reaches the derivative.
     inside = jnp.abs(residuals) < beta
@@ -215,6 +217,8 @@ def _smooth_l1(residuals: Array, beta: Array) -> Array:
     return in_one_loop(ramp * (residuals - ramp * beta / 2))
 
 
+# With x = r/delta, s = sqrt(1 + x^2) the value is delta^2 (s - 1), so its derivatives are delta x / s and
+# delta (2 (s - 1) - (s^2 - 1) / s) = delta (s - 1)^2 / s.
 def _slope_in_residual(residuals: Array, delta: Array) -> Array:
     x = residuals / delta
     return delta * jax.jvp(numerics.sqrt1pm1_square, (x,), (jnp.ones_like(x),))[1]

@@ -12,7 +12,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from jaxloss.numerics.elementary import one_dispatch
 
-__all__ = ["residual_parts", "with_odd_slope", "with_slopes"]
+__all__ = ["residual_parts", "rounded_difference", "with_odd_slope", "with_slopes"]
 
 
 def with_slopes(*slopes: Callable[..., Array] | None) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
@@ -75,13 +75,17 @@ def with_odd_slope(
     return attach
 
 
+def rounded_difference(x: Array, y: Array) -> tuple[Array, Array]:
+    """Return x - y and what rounding it has left out (Knuth's two-sum)."""
+    total = x - y
+    part = total - x
+    return total, (x - (total - part)) - (y + part)
+
+
 def residual_parts(predictions: Array, targets: Array) -> tuple[Array, Array]:
-    """Predictions minus targets, and what the subtraction has rounded off (Knuth's two-sum), which has no derivative.
+    """Predictions minus targets, and what the subtraction has rounded off, which has no derivative.
 
     For a loss whose slope falls so steeply that half a unit in the last place of the residual counts.
     """
-    residuals = predictions - targets
-    p, t, r = map(lax.stop_gradient, (predictions, targets, residuals))
-    back = r - p
-    lost = (p - (r - back)) - (t + back)
-    return residuals, jnp.where(jnp.isfinite(lost), lost, 0)
+    _, lost = rounded_difference(lax.stop_gradient(predictions), lax.stop_gradient(targets))
+    return predictions - targets, jnp.where(jnp.isfinite(lost), lost, 0)

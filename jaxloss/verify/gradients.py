@@ -50,6 +50,8 @@ def check_gradients(
       entries: how many entries are checked one by one.
       seed: of the random choices.
     """
+    if order not in (1, 2):
+        raise ValueError(f"check_gradients: order must be 1 or 2, got {order!r}")
     check_orders(range(1, order + 1), jax.jit, function, *args, rtol=rtol, entries=entries, seed=seed)
 
 

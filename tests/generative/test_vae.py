@@ -79,7 +79,7 @@ def test_any_axis_may_hold_the_latents():
 
 def test_bad_options_are_refused():
     with pytest.raises(ValueError, match="gaussian_vae_kl: latent_reduction must be one of 'sum', 'mean', got 'max'"):
-        gaussian_vae_kl(MEAN, LOG_VARIANCE, latent_reduction="max")  # pyrefly: ignore
+        gaussian_vae_kl(MEAN, LOG_VARIANCE, latent_reduction="max")  # pyrefly: ignore  (wrong on purpose)
     with pytest.raises(ValueError, match="gaussian_vae_kl: free_bits must be >= 0"):
         gaussian_vae_kl(MEAN, LOG_VARIANCE, free_bits=-1)
     with pytest.raises(ValueError, match="gaussian_vae_kl: beta must be >= 0"):

@@ -65,7 +65,7 @@ class Objective(NamedTuple):
 
     code: str
     loss: Callable[[Any, Any, Any], Any]
-    learned: dict[str, float] = {}  # noqa: RUF012
+    learned: dict[str, float] = {}  # noqa: RUF012  never written to
 
 
 OBJECTIVES = (
