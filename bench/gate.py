@@ -21,6 +21,7 @@ __all__ = ["figures", "main", "worse"]
 
 FILE = Path(__file__).parent / "results" / "gate.json"
 EVENTS, CLASSES = 1 << 16, 128
+MEMBERS = {"example": 256, "pixel": 1 << 12, "item": 1 << 10}
 OTHER_VERSION = 1.25
 """Room for another compiler: figures of one jax version are exact only for it."""
 
@@ -30,7 +31,10 @@ def figures(case: Case) -> dict[str, float]:
     rows = case.inputs.axis is not None
     tables = any(np.ndim(value) for value in case.params.values())  # with an entry for each class: as many as they have
     classes = case.inputs.classes if tables else CLASSES
-    size = Size("gate", EVENTS // classes if rows else EVENTS, classes if rows else None, "the gate")
+    if case.inputs.members is None:
+        size = Size("gate", EVENTS // classes if rows else EVENTS, classes if rows else None, "the gate")
+    else:
+        size = Size("gate", 2, case.inputs.classes if rows else None, "the gate", MEMBERS[case.inputs.member])
     data = draw(case, size, "float32", seed=0)
     compiled = measure.compile(jax.value_and_grad(lambda *args: case(*args)), *data)
     return {

@@ -64,8 +64,8 @@ def draw_sweep(sweeps: dict[str, list[Result]], path: str | Path, about: str) ->
     palette = plt.get_cmap("tab10")
     for i, (name, results) in enumerate(sweeps.items()):
         for j, peer in enumerate(dict.fromkeys(r.peer for r in results)):
-            rows = sorted((r for r in results if r.peer == peer), key=lambda r: r.events)
-            elements = [r.events * (r.classes or 1) for r in rows]
+            rows = sorted((r for r in results if r.peer == peer), key=lambda r: r.elements)
+            elements = [r.elements for r in rows]
             style: dict[str, Any] = {
                 "color": palette(i % 10),
                 "linestyle": ["-", "--", ":", "-."][j % 4],

@@ -53,6 +53,12 @@ class Result:
     value_error: float
     gradient_error: float | None
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    members: int | None = None
+
+    @property
+    def elements(self) -> int:
+        """Numbers in the first argument."""
+        return self.events * (self.members or 1) * (self.classes or 1)
 
     @property
     def wrong(self) -> bool:
@@ -80,8 +86,7 @@ def environment() -> dict[str, str]:
 
 def draw(case: Case, size: Size, dtype: str, seed: int) -> tuple[jax.Array, ...]:
     """Random data of a case at a size."""
-    inputs = case.inputs if size.classes is None else dataclasses.replace(case.inputs, classes=size.classes)
-    drawn = inputs(np.random.default_rng(seed), size.events, Regime.ORDINARY)
+    drawn = size.of(case.inputs)(np.random.default_rng(seed), size.events, Regime.ORDINARY)
     assert drawn is not None
     return tuple(jnp.asarray(a, dtype if np.issubdtype(a.dtype, np.floating) else jnp.int32) for a in drawn)
 
@@ -130,6 +135,7 @@ def run_case(
                 size=size.name,
                 events=size.events,
                 classes=size.classes,
+                members=size.members,
                 dtype=dtype,
                 direction=direction,
                 median=timing.median,

@@ -8,24 +8,35 @@ from types import MappingProxyType
 
 import numpy as np
 
-from jaxloss.verify.case import Case
+from jaxloss.verify.case import Case, Inputs
 
 __all__ = ["SIZES", "Size", "fits", "sizes_of"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """So many events (rows, or numbers of an elementwise loss), with so many classes in a row."""
+    """So many events (rows, or numbers of an elementwise loss), with so many classes in a row.
+
+    For a loss that couples pixels or examples: so many images or batches of so many members.
+    """
 
     name: str
     events: int
     classes: int | None
     about: str
+    members: int | None = None
+    member: str = ""
+    """What the members are, as in `jaxloss.verify.Inputs`."""
 
     @property
     def elements(self) -> int:
         """Numbers in the first argument."""
-        return self.events * (self.classes or 1)
+        return self.events * (self.members or 1) * (self.classes or 1)
+
+    def of(self, inputs: Inputs) -> Inputs:
+        """The inputs of a case at this size."""
+        classes = inputs.classes if self.classes is None else self.classes
+        return dataclasses.replace(inputs, classes=classes, members=self.members)
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
@@ -41,6 +52,12 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("vocab-32k", 32, 32768, "32 tokens of a language model, a million logits"),
             Size("sparse-4096x128", 4096, 128, "sparse attention or labels"),
             Size("segmentation-19x512x512", 512 * 512, 19, "one street scene, classes last"),
+            Size("masks-16x256x256", 16, None, "sixteen images with one object", 256 * 256, "pixel"),
+            Size("organs-8x5x192x192", 8, 5, "eight slices, five classes", 192 * 192, "pixel"),
+            Size("street-19x512x512", 1, 19, "one street scene as an image", 512 * 512, "pixel"),
+            Size("contrastive-512x128", 1, 128, "a batch of 512 embeddings", 512, "example"),
+            Size("contrastive-2048x128", 1, 128, "a large batch of embeddings", 2048, "example"),
+            Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -49,14 +66,19 @@ SIZES: Mapping[str, Size] = MappingProxyType(
     }
 )
 
+QUICK = ("tabular-1M", "imagenet-1k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128")
+"""One size for every kind of data."""
+
 
 def fits(case: Case, size: Size) -> bool:
     """Whether a case has data of a size: rows or single numbers, and no parameter with an entry for each class."""
-    tables = any(np.ndim(value) for value in case.params.values())
-    return (size.classes is None) == (case.inputs.axis is None) and not (tables and size.classes)
+    inputs, tables = case.inputs, any(np.ndim(value) for value in case.params.values())
+    if size.member != (inputs.member if inputs.members is not None else ""):
+        return False
+    return (size.classes is None) == (inputs.axis is None) and not (tables and size.classes)
 
 
 def sizes_of(case: Case, *, quick: bool = False) -> list[Size]:
-    """The sizes that fit the inputs of a case: rows or single numbers; a quick run takes one."""
-    chosen = [SIZES["tabular-1M"], SIZES["imagenet-1k"]] if quick else SIZES.values()
+    """The sizes that fit the inputs of a case; a quick run takes one."""
+    chosen = [SIZES[name] for name in QUICK] if quick else SIZES.values()
     return [size for size in chosen if fits(case, size)]

@@ -73,7 +73,10 @@ def variants(case: Case, params: Mapping[str, Sequence[Any]]) -> list[Case]:
 
 
 def curve(case: Case, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return value and derivative of the unreduced loss along the case's curve, in float64."""
+    """Return value and derivative along the case's curve, in float64: one value of the unreduced loss for each event.
+
+    Where it has one for each member or class, the mean of them.
+    """
     if case.inputs.curve is None:
         raise PlotError(f"{case.name} has no curve to draw")
     step = 1e-6 * (x[-1] - x[0])
@@ -85,7 +88,8 @@ def curve(case: Case, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
         def along(*moving: Any) -> Any:
             placed = dict(zip(floats, moving, strict=True))
-            return case(*(placed.get(i, array) for i, array in enumerate(data)), reduction="none")
+            values = case(*(placed.get(i, array) for i, array in enumerate(data)), reduction="none")
+            return jnp.mean(values.reshape(len(x), -1), axis=-1)
 
         values, slopes = jax.jvp(along, tuple(data[i] for i in floats), direction)
         return np.asarray(values), np.asarray(slopes)

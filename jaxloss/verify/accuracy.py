@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -92,10 +92,14 @@ def _as_dtype(value: Any, dtype: str) -> Any:
 
 @dataclasses.dataclass
 class _Due:
-    """What is due for one event: an interval for the value and for each derivative, and the sizes of their terms."""
+    """What is due for one event, with the sizes of the terms.
 
-    value: tuple[Any, Any]
-    value_scale: Any
+    Its values, several where the loss has one for each member or class, and an interval for each derivative of their
+    sum.
+    """
+
+    values: list[Any]
+    value_scales: list[Any]
     gradients: list[tuple[Any, Any]]
     gradient_scales: list[Any]
 
@@ -113,29 +117,37 @@ def _reference_from_formula(case: Case, data: Sequence[np.ndarray]) -> list[_Due
 def _due(function: Callable[..., Any], event: list[Any], case: Case) -> _Due:
     flat, build = _flatten(event)
 
-    def value_of(numbers: list[Any]) -> Any:
-        return function(*build(numbers))
+    def values_of(numbers: list[Any]) -> list[Any]:
+        values = function(*build(numbers))
+        return values if isinstance(values, list) else [values]
 
-    def slopes_of(numbers: list[Any], side: int) -> list[Any]:
-        centre, slopes = value_of(numbers), []
+    def jacobian_of(numbers: list[Any], side: int) -> list[list[Any]]:
+        """The derivative of every value, by number."""
+        centre, rows = values_of(numbers), []
         for i, x in enumerate(numbers):
             step = side * (STEP * abs(x) if x else STEP_AT_ZERO)
-            slopes.append((value_of([*numbers[:i], x + step, *numbers[i + 1 :]]) - centre) / step)
-        return slopes
+            moved = values_of([*numbers[:i], x + step, *numbers[i + 1 :]])
+            rows.append([(after - before) / step for after, before in zip(moved, centre, strict=True)])
+        return rows
 
-    value, above, below = value_of(flat), slopes_of(flat, 1), slopes_of(flat, -1)
+    def slopes_of(numbers: list[Any], side: int) -> list[Any]:
+        return list(map(sum, jacobian_of(numbers, side)))
+
+    values, jacobian, below = values_of(flat), jacobian_of(flat, 1), slopes_of(flat, -1)
+    above = list(map(sum, jacobian))
     gradients = [(min(pair), max(pair)) for pair in zip(above, below, strict=True)]
-    if any(map(mp.isnan, [value, *(side for sides in gradients for side in sides)])):
+    if any(map(mp.isnan, [*values, *(side for sides in gradients for side in sides)])):
         raise ValueError(f"the reference is NaN at {event}")
-    value_scale, gradient_scales = mpf(0), [mpf(0)] * len(flat)
+    value_scales, gradient_scales = [mpf(0)] * len(values), [mpf(0)] * len(flat)
     if case.conditioned:
-        value_scale = max((abs(x) * max(map(abs, g)) for x, g in zip(flat, gradients, strict=True)), default=mpf(0))
+        changes = [[abs(x * slope) for slope in row] for x, row in zip(flat, jacobian, strict=True)]
+        value_scales = [max(change[j] for change in changes) for j in range(len(values))] if flat else value_scales
         # Across a kink the change is no sensitivity: a derivative is never excused by more than its own inputs' size.
         steepest = max((max(map(abs, g)) for g in gradients), default=mpf(0))
         largest = steepest * max(1, max(map(abs, flat), default=mpf(0)))
         sensitivities = _gradient_sensitivity(lambda numbers: slopes_of(numbers, 1), flat, above)
         gradient_scales = [min(scale, largest) for scale in sensitivities]
-    return _Due((value, value), value_scale, gradients, gradient_scales)
+    return _Due(values, value_scales, gradients, gradient_scales)
 
 
 def _gradient_sensitivity(slopes_of: Callable[[list[Any]], list[Any]], flat: list[Any], slopes: list[Any]) -> list[Any]:
@@ -157,25 +169,29 @@ def _reference_from_itself(case: Case, data: Sequence[np.ndarray]) -> list[_Due]
     due = []
     for i in range(len(data[0])):
         flat = [mpf(float(g)) for array in gradients if array is not None for g in np.ravel(array[i])]
-        value = mpf(float(values[i]))
-        due.append(_Due((value, value), mpf(0), [(g, g) for g in flat], [mpf(0)] * len(flat)))
+        event = [mpf(float(value)) for value in np.ravel(values[i])]
+        due.append(_Due(event, [mpf(0)] * len(event), [(g, g) for g in flat], [mpf(0)] * len(flat)))
     return due
 
 
 def _flatten(event: list[Any]) -> tuple[list[Any], Callable[[list[Any]], list[Any]]]:
     """Return the real numbers of an event (class ids stay where they are) and how to put others in their place."""
-    flat = [x for item in event for x in (item if isinstance(item, list) else [item]) if isinstance(x, mpf)]
+    flat = []
 
-    def build(numbers: list[Any]) -> list[Any]:
-        rest = iter(numbers)
-        return [
-            [next(rest) if isinstance(x, mpf) else x for x in item]
-            if isinstance(item, list)
-            else (next(rest) if isinstance(item, mpf) else item)
-            for item in event
-        ]
+    def collect(item: Any) -> None:
+        if isinstance(item, list):
+            for x in item:
+                collect(x)
+        elif isinstance(item, mpf):
+            flat.append(item)
 
-    return flat, build
+    def place(item: Any, rest: Iterator[Any]) -> Any:
+        if isinstance(item, list):
+            return [place(x, rest) for x in item]
+        return next(rest) if isinstance(item, mpf) else item
+
+    collect(event)
+    return flat, lambda numbers: place(event, iter(numbers))
 
 
 def _number(value: Any, dtype: np.dtype | None) -> Any:
@@ -194,7 +210,11 @@ def _worst(
 ) -> Accuracy:
     worst_value, worst_gradient, where = 0.0, 0.0, ""
     for i, event in enumerate(due):
-        error = _ulps(values[i], event.value, event.value_scale, dtype)
+        got = np.ravel(values[i])
+        value_errors = [
+            _ulps(g, (v, v), scale, dtype) for g, v, scale in zip(got, event.values, event.value_scales, strict=True)
+        ]
+        error = max(value_errors, default=0.0)
         flat = [g for array in gradients if array is not None for g in np.ravel(array[i])]
         # No floating point result can tell the size of a derivative whose event overflows.
         errors = [
@@ -203,7 +223,13 @@ def _worst(
         ]
         slope = max(errors, default=0.0)
         if max(error, slope) > max(worst_value, worst_gradient):
-            where = _describe(case, data, i, values, flat, event, errors, value_is_worse=error >= slope)
+            if error >= slope:
+                k = int(np.argmax(value_errors))
+                worst = f"value{f' {k}' if len(got) > 1 else ''}", got[k], event.values[k]
+            else:
+                k = int(np.argmax(errors))
+                worst = f"gradient {k}", flat[k], event.gradients[k][0]
+            where = _describe(case, [a[i] for a in data], *worst)
         worst_value, worst_gradient = max(worst_value, error), max(worst_gradient, slope)
     return Accuracy(dtype.name, worst_value, worst_gradient, where)
 
@@ -227,22 +253,9 @@ def _ulps(got: Any, interval: tuple[Any, Any], scale: Any, dtype: np.dtype) -> f
     return float(distance / unit)
 
 
-def _describe(
-    case: Case,
-    data: Sequence[np.ndarray],
-    i: int,
-    values: np.ndarray,
-    flat: list[Any],
-    event: _Due,
-    errors: list[float],
-    *,
-    value_is_worse: bool,
-) -> str:
-    inputs = ", ".join(f"{n}={_text(a[i])}" for n, a in zip(case.inputs.names, data, strict=True))
-    if value_is_worse:
-        return f"value at {inputs}: got {values[i]:.9g}, due {mp.nstr(event.value[0], 12)}"
-    k = int(np.argmax(errors))
-    return f"gradient {k} at {inputs}: got {flat[k]:.9g}, due {mp.nstr(event.gradients[k][0], 12)}"
+def _describe(case: Case, event: Sequence[Any], what: str, got: Any, due: Any) -> str:
+    inputs = ", ".join(f"{name}={_text(array)}" for name, array in zip(case.inputs.names, event, strict=True))
+    return f"{what} at {inputs}: got {got:.9g}, due {mp.nstr(due, 12)}"
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ import enum
 import inspect
 from collections.abc import Callable, Mapping, Set
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,8 +25,9 @@ class Regime(enum.StrEnum):
     SATURATED = "saturated"  # logits of +-100 and +-1e4
 
 
-Draw = Callable[[np.random.Generator, int, Regime, int], tuple[np.ndarray, ...] | None]
-"""``(rng, events, regime, classes)`` to float64 (or integer) arrays; None where the regime has no meaning."""
+Draw = Callable[..., tuple[np.ndarray, ...] | None]
+"""``(rng, events, regime, classes)``, and ``members`` where events have them, to float64 (or integer) arrays; None
+where the regime has no meaning."""
 
 
 class Property(enum.StrEnum):
@@ -44,8 +45,9 @@ class Property(enum.StrEnum):
 class Inputs:
     """How the data of a family of losses are drawn, and how a curve through them is drawn.
 
-    The leading axis of every array counts events: what one value of the unreduced loss belongs to. With ``axis=None``
-    the loss is elementwise and an event is a number; otherwise it is a row along that axis.
+    The leading axis of every array counts events, which know nothing of each other. With ``axis=None`` the loss is
+    elementwise and an event is a number; otherwise it is a row along that axis. A loss that couples the pixels of an
+    image, the examples of a batch or the items of a list has events with ``members``: the second axis of the data.
     """
 
     names: tuple[str, ...]
@@ -62,12 +64,25 @@ class Inputs:
     xlabel: str = "prediction"
     compare: int = 1
     """How many of the leading arguments have the same shape and are checked against each other."""
+    members: int | None = None
+    """How many pixels, examples or items an event has; ``where`` says which of them exist. None: an event is one."""
+    member: Literal["example", "pixel", "item"] = "example"
+    """What the members are: benchmarks have other sizes for each."""
+    members_of: tuple[int, ...] | None = None
+    """Positions of the data arguments that have a member axis; None: all."""
+    value_per: Literal["event", "member", "class"] = "event"
+    """What a value of the unreduced loss, and hence a weight, belongs to."""
 
     def __call__(
         self, rng: np.random.Generator, events: int, regime: Regime = Regime.ORDINARY
     ) -> tuple[np.ndarray, ...] | None:
         """Draw data for that many events."""
-        return self.draw(rng, events, regime, self.classes)
+        sizes = (self.classes,) if self.members is None else (self.classes, self.members)
+        return self.draw(rng, events, regime, *sizes)
+
+    def has_members(self, argument: int) -> bool:
+        """Whether the data argument at that position has a member axis."""
+        return self.members is not None and (self.members_of is None or argument in self.members_of)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,7 +104,8 @@ class Case:
     loss: Callable[..., Any]
     inputs: Inputs
     reference: Callable[..., Any] | None
-    """The unreduced loss of one event in mpmath numbers (rows are lists, class ids ints), with ``params`` as keywords.
+    """The unreduced loss of one event in mpmath numbers (rows are lists, members lists of rows, class ids ints), with
+    ``params`` as keywords: a number, or a list of them where the loss has a value for each member or class.
 
     None: float32 is compared with what the loss itself gives in float64."""
     formula: str

@@ -6,7 +6,7 @@ They take six events. What costs time is compiling, so that a law compiles what 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -62,7 +62,10 @@ def second_derivative(trial: Trial) -> None:
 def masked_is_removed(trial: Trial) -> None:
     """``loss(x, where=m)`` equals ``loss(x[m])`` with NaN, inf or a label of -100 behind the mask; gradient there 0."""
     kept = np.array([True, False, True, True, False, True])
-    case, poisoned = trial.case, tuple(_poison(a) for a in trial.data)
+    case, members = trial.case, trial.case.inputs.has_members
+    # What has no members, such as the proxies of the classes, is not masked either.
+    whole = case.inputs.members is None
+    poisoned = tuple(_poison(a) if whole or members(i) else a for i, a in enumerate(trial.data))
     removed = tuple(a[kept] for a in trial.data)
 
     @trial.compiled
@@ -81,7 +84,7 @@ def masked_is_removed(trial: Trial) -> None:
             "slopes": trial.gradients_at(*removed),
         }
 
-    got, due = run(poisoned, removed, jnp.asarray(kept))
+    got, due = run(poisoned, removed, trial.where(kept))
     for reduction in ("mean", "sum"):
         close(got[reduction], due[reduction], f"{reduction} with nan and inf behind the mask")
     for name, slope, slope_due in zip(_names(trial), got["slopes"], due["slopes"], strict=True):
@@ -90,7 +93,46 @@ def masked_is_removed(trial: Trial) -> None:
         close(np.asarray(slope)[kept], slope_due, f"gradient of {name} where kept, with nan and inf behind the mask")
     for key, slope in got["learnable"].items():
         require(bool(np.all(np.isfinite(slope))), f"gradient of {key} with nan and inf behind the mask: {slope}")
-    close(got["none"], jnp.where(kept, trial.values, 0), "reduction='none'")
+    close(got["none"], jnp.where(trial.weights(kept), trial.values, 0), "reduction='none'")
+
+
+def masked_members_are_removed(trial: Trial) -> None:
+    """A masked pixel, example or item is as if its event had never had it, with NaN, inf or a label of -100 there."""
+    case, inputs = trial.case, trial.case.inputs
+    if inputs.members is None:
+        return
+    dropped = (1, inputs.members - 1)
+    kept = ~np.isin(np.arange(inputs.members), dropped)
+    poisoned = tuple(
+        _poison(a.swapaxes(0, 1), dropped).swapaxes(0, 1) if inputs.has_members(i) else a
+        for i, a in enumerate(trial.data)
+    )
+    removed = tuple(a[:, kept] if inputs.has_members(i) else a for i, a in enumerate(trial.data))
+
+    @trial.compiled
+    def run(poisoned: Any, removed: Any, where: Any) -> Any:
+        results = lambda data, **options: {
+            "sum": case(*data, **options, reduction="sum"),
+            "mean": case(*data, **options),
+            "none": case(*data, **options, reduction="none"),
+            "slopes": trial.gradients_at(*data, **options, reduction="sum"),
+        }
+        return results(poisoned, where=where), results(removed)
+
+    got, due = run(poisoned, removed, jnp.broadcast_to(kept, (EVENTS, inputs.members)))
+    for reduction in ("mean", "sum"):
+        close(got[reduction], due[reduction], f"{reduction} with nan and inf at masked members")
+    values = np.asarray(got["none"])
+    if inputs.value_per == "member":
+        require(bool(np.all(values[:, ~kept] == 0)), f"values of masked members: {values[:, ~kept]}, due 0")
+        values = values[:, kept]
+    close(values, due["none"], "reduction='none' with nan and inf at masked members")
+    for i, slope, slope_due in zip(trial.floats, map(np.asarray, got["slopes"]), due["slopes"], strict=True):
+        what = f"gradient of {inputs.names[i]} with nan and inf at masked members"
+        if inputs.has_members(i):
+            require(bool(np.all(slope[:, ~kept] == 0)), f"{what}: {slope[:, ~kept]}, due 0")
+            slope = slope[:, kept]
+        close(slope, slope_due, what)
 
 
 def masks_stretch(trial: Trial) -> None:
@@ -99,8 +141,8 @@ def masks_stretch(trial: Trial) -> None:
 
     @trial.compiled
     def run(column: Any, *rows: Any) -> Any:
-        weights, first = column.astype(jnp.float32), tuple(a[0] for a in rows)
-        return case(*rows, where=column), case(*rows, weights=weights), case(*first, where=True), case(*first)
+        where, weights, first = trial.where(column), trial.weights(column.astype(jnp.float32)), [a[0] for a in rows]
+        return case(*rows, where=where), case(*rows, weights=weights), case(*first, where=True), case(*first)
 
     masked, weighted, everywhere, due = run(jnp.array([[True], [False]]), *rows)
     close(masked, due, "where of shape (2, 1) on (2, 3)")
@@ -118,7 +160,7 @@ def masks_stretch(trial: Trial) -> None:
 def weights_repeat(trial: Trial) -> None:
     """An integer weight counts an event that often, weight 0 removes it, and ``"mean"`` divides by their sum."""
     counts = np.array([1, 0, 3, 2, 1, 0])
-    case, weights = trial.case, jnp.asarray(counts, jnp.float32)
+    case, weights = trial.case, trial.weights(jnp.asarray(counts, jnp.float32))
     repeated = tuple(jnp.repeat(a, counts, axis=0) for a in trial.data)
 
     @trial.compiled
@@ -134,7 +176,8 @@ def weights_repeat(trial: Trial) -> None:
     for reduction, (got, due) in reductions.items():
         close(got, due, f"{reduction} with integer weights")
     close(values, trial.values * weights, "reduction='none'")
-    close(slope, trial.values, "gradient of the sum with respect to the weights")
+    due = trial.values.reshape(*slope.shape, -1).sum(-1)  # a weight of an event is that of all its values
+    close(slope, due.reshape(slope.shape), "gradient of the sum with respect to the weights")
 
 
 def reductions_agree(trial: Trial) -> None:
@@ -150,7 +193,10 @@ def reductions_agree(trial: Trial) -> None:
 
 def empty_is_zero(trial: Trial) -> None:
     """Nothing left gives 0 with zero gradient: all masked, no weight, or no event at all."""
-    nothing = {"all masked": {"where": jnp.zeros(EVENTS, bool)}, "no weight": {"weights": jnp.zeros(EVENTS)}}
+    nothing = {
+        "all masked": {"where": trial.where(jnp.zeros(EVENTS, bool))},
+        "no weight": {"weights": trial.weights(jnp.zeros(EVENTS))},
+    }
     none = tuple(a[:0] for a in trial.data)
 
     @trial.compiled
@@ -231,7 +277,7 @@ def bad_input_is_refused(trial: Trial) -> None:
         raises(ValueError, lambda: case(data[0], data[1][:, None]), "labels with one axis too many", trial)
     integers = (jnp.ones(data[0].shape, jnp.int32), *data[1:])
     raises(TypeError, lambda: case(*integers), f"integer {case.inputs.names[0]}", trial)
-    raises(TypeError, lambda: case(*data, where=jnp.ones(EVENTS)), "a float mask", trial)
+    raises(TypeError, lambda: case(*data, where=trial.where(jnp.ones(EVENTS))), "a float mask", trial)
 
 
 def low_precision_is_computed_in_float32(trial: Trial) -> None:
@@ -263,15 +309,15 @@ def labels_never_wrap(trial: Trial) -> None:
     if trial.case.inputs.labels != "integer":
         return
     rows, labels = trial.data
-    case = trial.case
+    case, classes = trial.case, trial.case.inputs.classes
     # Compiled as well: XLA may turn a product of NaN and a truth value into a choice, which loses the NaN.
     outcome = lambda labels: (case(rows, labels, reduction="none"), *trial.gradients_at(rows, labels, reduction="sum"))
     for how, run in (("", outcome), (" under jit", jax.jit(outcome))):
-        for bad in (-1, -100, rows.shape[-1], 10**6) if how else (-1,):
+        for bad in (-1, -100, classes, 10**6) if how else (-1,):
             values, slope = map(np.asarray, run(labels.at[2].set(bad)))
-            what = f"label {bad} of {rows.shape[-1]} classes{how}"
-            require(bool(np.isnan(values[2])), f"{what}: value {values[2]}, due NaN")
-            require(bool(np.isfinite(np.delete(values, 2)).all()), f"{what} spoils other rows: {values}")
+            what = f"label {bad} of {classes} classes{how}"
+            require(bool(np.isnan(values[2]).all()), f"{what}: value {values[2]}, due NaN")
+            require(bool(np.isfinite(np.delete(values, 2, axis=0)).all()), f"{what} spoils other rows: {values}")
             require(bool(np.isnan(slope[2]).all()), f"{what}: gradient {slope[2]}, due NaN")
     if "ignore_index" in inspect.signature(case.loss).parameters:
         ignored = trial.compiled(
@@ -281,20 +327,27 @@ def labels_never_wrap(trial: Trial) -> None:
                 *trial.gradients_at(rows, wrong, ignore_index=-100),
             )
         )
-        got, due, slope = ignored(labels.at[2].set(-100), jnp.arange(EVENTS) != 2)
+        got, due, slope = ignored(labels.at[2].set(-100), trial.where(jnp.arange(EVENTS) != 2))
         close(got, due, "ignore_index against where")
         require(bool(jnp.all(slope[2] == 0)), f"ignored row has gradient {slope[2]}, due 0")
 
 
 def events_are_interchangeable(trial: Trial) -> None:
-    """Permuting the events permutes the values; permuting the classes changes nothing where that is declared."""
-    order = np.array([3, 0, 5, 1, 4, 2])
+    """Permuting the events, and the members of each, permutes the values; so do the classes where that is declared."""
+    order, inputs = np.array([3, 0, 5, 1, 4, 2]), trial.case.inputs
     close(trial.case(*(a[order] for a in trial.data), reduction="none"), trial.values[order], "events permuted")
     if Property.CLASS_PERMUTABLE in trial.case.properties:
         rows, labels = trial.data[0], trial.data[1]
-        classes = np.random.default_rng(1).permutation(rows.shape[-1])
-        moved = jnp.asarray(np.argsort(classes), jnp.int32)[labels] if labels.ndim < rows.ndim else labels[:, classes]
-        close(trial.case(rows[:, classes], moved, reduction="none"), trial.values, "classes permuted")
+        classes = _odd_first(rows.shape[-1])
+        integer = labels.ndim < rows.ndim
+        moved = jnp.asarray(np.argsort(classes), jnp.int32)[labels] if integer else labels[..., classes]
+        due = trial.values[:, classes] if inputs.value_per == "class" else trial.values
+        close(trial.case(rows[..., classes], moved, reduction="none"), due, "classes permuted")
+    if inputs.members is not None:
+        moved = _odd_first(inputs.members)
+        data = (a[:, moved] if inputs.has_members(i) else a for i, a in enumerate(trial.data))
+        due = trial.values[:, moved] if inputs.value_per == "member" else trial.values
+        close(trial.case(*data, reduction="none"), due, "members permuted")
 
 
 LAWS: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
@@ -303,6 +356,7 @@ LAWS: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
         "gradient": gradient,
         "second derivative": second_derivative,
         "masked = removed": masked_is_removed,
+        "masked members = removed": masked_members_are_removed,
         "masks stretch": masks_stretch,
         "weights = repetition": weights_repeat,
         "reductions agree": reductions_agree,
@@ -340,10 +394,15 @@ def _check_gradients(order: int, trial: Trial, *function_and_arguments: Any) -> 
         raise LawError(str(error)) from error
 
 
-def _poison(array: jax.Array) -> jax.Array:
-    """Put NaN at event 1 and inf at event 4; labels of -100 and of a million."""
+def _poison(array: jax.Array, at: Sequence[int] = (1, 4)) -> jax.Array:
+    """Put NaN at the first of two places and inf at the other; labels of -100 and of a million."""
     bad = (np.nan, np.inf) if jnp.issubdtype(array.dtype, jnp.floating) else (-100, 10**6)
-    return array.at[1].set(bad[0]).at[4].set(bad[1])
+    return array.at[at[0]].set(bad[0]).at[at[1]].set(bad[1])
+
+
+def _odd_first(n: int) -> np.ndarray:
+    """An order that is not the given one, whatever n: a random one may be."""
+    return np.concatenate([np.arange(1, n, 2), np.arange(0, n, 2)])
 
 
 def _names(trial: Trial) -> list[str]:

@@ -29,8 +29,8 @@ def declared_properties_hold(trial: Trial) -> None:
             values = np.asarray(unreduced(*data))
             noise = 1e-12 * np.maximum(np.abs(values), 1e-300)
             if Property.NON_NEGATIVE in case.properties:
-                i = int(np.argmin(values))
-                require(bool(values[i] >= -noise[i]), f"declared non-negative, got {values[i]} at {_event(data, i)}")
+                i = _index(np.argmin(values), values)
+                require(bool(values[i] >= -noise[i]), f"declared non-negative, got {values[i]} at {_event(data, i[0])}")
             if Property.SYMMETRIC in case.properties:
                 close(unreduced(data[1], data[0], *data[2:]), values, "declared symmetric", 1e-12)
             if Property.ZERO_AT_TARGET in case.properties:
@@ -61,11 +61,13 @@ def _convex(trial: Trial, unreduced: Callable[..., Any], data: tuple[Any, ...], 
         chord = share * at(first) + (1 - share) * at(second)
         middle = at(share * first + (1 - share) * second)
         excess = middle - chord - 1e-12 * (1 + np.abs(chord))
-        i = int(np.argmax(excess))
-        require(
-            bool(excess[i] <= 0),
-            f"declared convex: {middle[i]} at {share} of the way from {second[i]} to {first[i]}, chord {chord[i]}",
-        )
+        i = _index(np.argmax(excess), excess)
+        way = f"at {share} of the way from {second[i[0]]} to {first[i[0]]}"
+        require(bool(excess[i] <= 0), f"declared convex: {middle[i]} {way}, chord {chord[i]}")
+
+
+def _index(flat: Any, array: np.ndarray) -> tuple[int, ...]:
+    return tuple(map(int, np.unravel_index(int(flat), array.shape)))
 
 
 def _event(data: tuple[Any, ...], i: int) -> str:

@@ -58,6 +58,16 @@ class Trial:
         """Compile for one call, in which optimizing takes longer than it saves."""
         return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
+    def where(self, kept: Any) -> jax.Array:
+        """A mask of whole events, shaped as ``where`` is."""
+        kept = jnp.asarray(kept)
+        return kept if self.case.inputs.members is None else kept[..., None]
+
+    def weights(self, weights: Any) -> jax.Array:
+        """A weight for each event, shaped as ``weights`` is."""
+        weights = jnp.asarray(weights)
+        return weights if self.case.inputs.value_per == "event" else weights[..., None]
+
     def grid(self, *data: Any) -> tuple[jax.Array, ...]:
         """The same events on two axes, 2 by 3."""
         return tuple(a.reshape(2, EVENTS // 2, *a.shape[1:]) for a in data)

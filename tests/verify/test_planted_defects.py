@@ -163,6 +163,59 @@ def wrapping_when_compiled(logits, labels, *, where=None, weights=None, reductio
     return wrapping_labels(logits, labels, where=where, weights=weights, reduction=reduction)
 
 
+def centred(values_of):
+    """A loss of batches whose every value depends on the mean of its batch, over the members that exist."""
+
+    def planted(embeddings, *, where=None, weights=None, reduction="mean"):
+        (embeddings,) = checks.floating("planted", embeddings=embeddings)
+        kept = reduce.keep("planted", where, embeddings, axis=-1)
+        exists = jnp.broadcast_to(True if where is None else where, kept.shape[:-1])
+        values = values_of(kept, exists[..., None])
+        return reduce.apply("planted", values, where=exists, weights=weights, reduction=reduction)
+
+    return planted
+
+
+def from_centre(x, exists):
+    count = jnp.maximum(jnp.sum(exists, -2, keepdims=True, dtype=x.dtype), 1)
+    return jnp.sum(jnp.where(exists, x - jnp.sum(x, -2, keepdims=True) / count, 0) ** 2, -1)
+
+
+def from_padded_centre(x, exists):
+    return jnp.sum((x - jnp.mean(x, -2, keepdims=True)) ** 2, -1)
+
+
+def from_first(x, exists):
+    rank = jnp.arange(x.shape[-2], dtype=x.dtype).reshape(*[1] * (x.ndim - 2), -1)
+    return jnp.where(exists[..., 0], rank * jnp.sum(x**2, -1), 0)
+
+
+def from_centre_by_definition(x):
+    centre = [sum(column) / len(x) for column in zip(*x, strict=True)]
+    return [sum((a - b) ** 2 for a, b in zip(row, centre, strict=True)) for row in x]
+
+
+BATCHES = Case(
+    loss=centred(from_centre),
+    inputs=inputs.Inputs(
+        ("embeddings",),
+        lambda rng, n, regime, c, m: (rng.normal(size=(n, m, c)),) if regime == inputs.Regime.ORDINARY else None,
+        axis=-1,
+        classes=2,
+        members=4,
+        value_per="member",
+    ),
+    reference=from_centre_by_definition,
+    formula="‖x − mean x‖²",
+    ulps=8,
+    conditioned=True,
+)
+
+
+def test_a_sound_loss_of_batches_passes_every_law():
+    assert not broken(case=BATCHES)
+
+
 def position_dependent(predictions, targets):
     return (predictions - targets) ** 2 * (1 + jnp.arange(predictions.size, dtype=predictions.dtype)).reshape(
         predictions.shape
@@ -200,6 +253,21 @@ CUBE = elementwise(lambda p, t: (p - t) ** 3)
         pytest.param("masked = removed", {"loss": masked_too_late}, "behind the mask", id="masked too late"),
         pytest.param(
             "masked = removed", {"loss": named(mean_over_everything)}, "mean with nan and inf", id="denominator"
+        ),
+        pytest.param(
+            "masked members = removed",
+            {"case": BATCHES, "loss": centred(from_padded_centre)},
+            "at masked members",
+            id="masked members counted",
+        ),
+        pytest.param(
+            "permutation", {"case": BATCHES, "loss": centred(from_first)}, "members permuted", id="position of a member"
+        ),
+        pytest.param(
+            "accuracy",
+            {"case": BATCHES, "reference": lambda x: [2 * v for v in from_centre_by_definition(x)]},
+            "value",
+            id="one value of several",
         ),
         pytest.param("masks stretch", {"loss": guessing_masks}, "where of shape (3,)", id="guessed mask"),
         pytest.param(
