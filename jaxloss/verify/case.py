@@ -72,6 +72,9 @@ class Inputs:
     """Positions of the data arguments that have a member axis; None: all."""
     value_per: Literal["event", "member", "class"] = "event"
     """What a value of the unreduced loss, and hence a weight, belongs to."""
+    neighbours: bool = False
+    """Whether members know their neighbours, as pixels may: then only members at the end of the line can be masked as
+    if they were not there, and only turning it round changes no value."""
 
     def __call__(
         self, rng: np.random.Generator, events: int, regime: Regime = Regime.ORDINARY

@@ -101,7 +101,7 @@ def masked_members_are_removed(trial: Trial) -> None:
     case, inputs = trial.case, trial.case.inputs
     if inputs.members is None:
         return
-    dropped = (1, inputs.members - 1)
+    dropped = (inputs.members - 2 if inputs.neighbours else 1, inputs.members - 1)
     kept = ~np.isin(np.arange(inputs.members), dropped)
     poisoned = tuple(
         _poison(a.swapaxes(0, 1), dropped).swapaxes(0, 1) if inputs.has_members(i) else a
@@ -344,7 +344,7 @@ def events_are_interchangeable(trial: Trial) -> None:
         due = trial.values[:, classes] if inputs.value_per == "class" else trial.values
         close(trial.case(rows[..., classes], moved, reduction="none"), due, "classes permuted")
     if inputs.members is not None:
-        moved = _odd_first(inputs.members)
+        moved = np.arange(inputs.members)[::-1] if inputs.neighbours else _odd_first(inputs.members)
         data = (a[:, moved] if inputs.has_members(i) else a for i, a in enumerate(trial.data))
         due = trial.values[:, moved] if inputs.value_per == "member" else trial.values
         close(trial.case(*data, reduction="none"), due, "members permuted")

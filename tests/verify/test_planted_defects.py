@@ -1,5 +1,6 @@
 """Every law fails on a loss with the defect that it is there for, and the failure says so by name."""
 
+import itertools
 from dataclasses import replace
 
 import jax
@@ -214,6 +215,31 @@ BATCHES = Case(
 
 def test_a_sound_loss_of_batches_passes_every_law():
     assert not broken(case=BATCHES)
+
+
+def rough(x, exists):
+    """Squared differences of neighbours that exist."""
+    both = (exists[..., 1:, :] & exists[..., :-1, :])[..., 0]
+    steps = jnp.where(both, jnp.sum((x[..., 1:, :] - x[..., :-1, :]) ** 2, -1), 0)
+    none = jnp.zeros_like(steps[..., :1])
+    return jnp.concatenate([steps, none], -1) + jnp.concatenate([none, steps], -1)
+
+
+def rough_by_definition(x):
+    steps = [sum((a - b) ** 2 for a, b in zip(r, s, strict=True)) for r, s in itertools.pairwise(x)]
+    return [a + b for a, b in zip([*steps, 0], [0, *steps], strict=True)]
+
+
+def test_a_loss_of_neighbours_passes_when_it_says_so():
+    lines = replace(BATCHES.inputs, neighbours=True)
+    assert not broken(case=BATCHES, loss=centred(rough), reference=rough_by_definition, inputs=lines)
+    laws = broken(case=BATCHES, loss=centred(rough), reference=rough_by_definition)
+    assert {"masked members = removed", "permutation"} <= set(laws)
+
+
+def test_a_loss_of_places_is_none_of_neighbours():
+    lines = replace(BATCHES.inputs, neighbours=True)
+    assert "permutation" in broken(case=BATCHES, loss=centred(from_first), inputs=lines)
 
 
 def position_dependent(predictions, targets):
