@@ -154,7 +154,7 @@ def generalized_dice(
     Example:
       >>> p = jnp.array([[[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]])
       >>> generalized_dice(p, jnp.array([[0, 0, 1]]))
-      Array(0.27, dtype=float32)
+      Array(0.25, dtype=float32)
     References: Sudre et al. (2017), Generalised Dice overlap as a deep learning loss function for highly unbalanced
       segmentations, arXiv:1707.03237.
     """

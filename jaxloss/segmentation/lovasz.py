@@ -101,7 +101,7 @@ def lovasz_hinge(
       labels.
     Example:
       >>> lovasz_hinge(jnp.array([[2.0, -1.0, 0.5, -2.0]]), jnp.array([[1, 1, 0, 0]]))
-      Array(1.5, dtype=float32)
+      Array(1.25, dtype=float32)
     References: Yu and Blaschko (2015), Learning submodular losses with the Lovász hinge; Berman, Triki and Blaschko
       (2018), The Lovász-softmax loss, arXiv:1705.08790.
     """

@@ -55,7 +55,7 @@ def matthews(
     Example:
       >>> p = jnp.array([[[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]])
       >>> matthews(p, jnp.array([[0, 0, 1]]), reduction="none")
-      Array([[0.4329..., 0.4329...]], dtype=float32)
+      Array([[0.45, 0.45]], dtype=float32)
     References: Matthews (1975), doi:10.1016/0005-2795(75)90109-9; Abhishek and Hamarneh (2021), Matthews correlation
       coefficient loss for deep convolutional networks, arXiv:2010.13454.
     """
