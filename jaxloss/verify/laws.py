@@ -46,10 +46,17 @@ def signature(trial: Trial) -> None:
 
 
 def gradient(trial: Trial) -> None:
-    """Reverse mode, forward mode and central differences agree for all data and learnable parameters, in float64."""
+    """Reverse mode, forward mode and central differences agree for all data and learnable parameters, in float64.
+
+    What the loss declares to hold fixed has zero gradient.
+    """
     with jax.enable_x64(True):
         floats, learnable, call = _differentiable(trial)
     _check_gradients(1, trial, call, floats, learnable)
+    for i, slope in zip(trial.floats, trial.gradients, strict=True):
+        if i in trial.case.inputs.held:
+            what = f"{trial.case.inputs.names[i]} is declared to be held fixed"
+            require(not np.any(slope), f"{what}: its gradient is {slope}, due 0")
 
 
 def second_derivative(trial: Trial) -> None:
@@ -377,13 +384,14 @@ LAWS: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
 def _differentiable(trial: Trial) -> tuple[list[Any], list[Any], Callable[..., Any]]:
     """Float data, learnable parameters, and the unreduced loss as a function of both, in float64."""
     learnable = list(trial.case.learnable)
+    free = [i for i in trial.floats if i not in trial.case.inputs.held]
 
     def call(floats: list[Any], params: list[Any]) -> Any:
-        moved = dict(zip(trial.floats, floats, strict=True))
+        moved = dict(zip(free, floats, strict=True))
         data = [moved.get(i, a) for i, a in enumerate(trial.data)]
         return trial.case(*data, **dict(zip(learnable, params, strict=True)), reduction="none")
 
-    floats = [trial.data[i].astype(jnp.float64) for i in trial.floats]
+    floats = [trial.data[i].astype(jnp.float64) for i in free]
     return floats, [jnp.asarray(trial.case.params[key], jnp.float64) for key in learnable], call
 
 

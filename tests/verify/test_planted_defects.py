@@ -213,6 +213,10 @@ BATCHES = Case(
 )
 
 
+def test_a_loss_may_hold_an_argument_fixed():
+    assert not broken(loss=elementwise(held_fixed), inputs=HELD)
+
+
 def test_a_sound_loss_of_batches_passes_every_law():
     assert not broken(case=BATCHES)
 
@@ -264,6 +268,13 @@ DIGITS_LOST = replace(
     inputs=inputs.residuals(smallest=1e-6, largest=1e3),
     degree=None,
 )
+HELD = replace(SQUARED_ERROR.inputs, held=(1,))
+
+
+def held_fixed(predictions, targets):
+    return (predictions - jax.lax.stop_gradient(targets)) ** 2
+
+
 CUBE = elementwise(lambda p, t: (p - t) ** 3)
 
 
@@ -273,6 +284,8 @@ CUBE = elementwise(lambda p, t: (p - t) ** 3)
         pytest.param("signature", {"loss": named(positional_options)}, "where must be keyword-only", id="positional"),
         pytest.param("gradient", {"loss": elementwise(lambda p, t: _wrong_sign(p - t))}, "due", id="wrong sign"),
         pytest.param("gradient", {"loss": elementwise(lambda p, t: _half_wrong(p - t))}, "entry 1", id="one entry"),
+        pytest.param("gradient", {"inputs": HELD}, "targets is declared to be held fixed", id="not held"),
+        pytest.param("gradient", {"loss": elementwise(held_fixed)}, "due", id="held and not declared"),
         pytest.param(
             "second derivative", {"loss": elementwise(lambda p, t: _dead_second(p - t))}, "over reverse", id="dead"
         ),
@@ -295,6 +308,7 @@ CUBE = elementwise(lambda p, t: (p - t) ** 3)
             "value",
             id="one value of several",
         ),
+        pytest.param("accuracy", {"inputs": HELD}, "due 0", id="gradient of what is held"),
         pytest.param("masks stretch", {"loss": guessing_masks}, "where of shape (3,)", id="guessed mask"),
         pytest.param(
             "weights = repetition", {"loss": named(mean_over_everything)}, "mean with integer", id="weighted mean"
