@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.typing import ArrayLike
 
 from jaxloss import checks, numerics, reduce
@@ -53,7 +53,8 @@ def groups(name: str, embeddings: ArrayLike, labels: ArrayLike, where: ArrayLike
     embeddings, labels, _ = checks.integer_rows(name, embeddings, labels, -1, arguments=("embeddings", "labels"))
     _check_batch(name, "embeddings", embeddings)
     embeddings = reduce.keep(name, where, embeddings, axis=-1)
-    same, other = labels[..., :, None] == labels[..., None, :], ~diagonal(labels.shape[-1])
+    same = labels[..., :, None] == labels[..., None, :]
+    other = ~diagonal(same.shape)
     if where is None:
         positive, negative = same & other, ~same
     else:
@@ -99,9 +100,10 @@ def similarities(first: Array, second: Array) -> Array:
     return jnp.matmul(first, jnp.swapaxes(second, -1, -2), precision="highest")
 
 
-def diagonal(size: int) -> Array:
-    """Return where a square array compares an example with itself."""
-    return jnp.arange(size)[:, None] == jnp.arange(size)
+def diagonal(shape: tuple[int, ...]) -> Array:
+    """Return where arrays of square arrays compare an example, or a feature, with itself."""
+    row, column = (lax.broadcasted_iota(jnp.int32, shape, len(shape) - k) for k in (2, 1))
+    return row == column
 
 
 def _check_batch(name: str, argument: str, array: Array) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
-from jaxloss import reduce
+from jaxloss import checks, reduce
 from jaxloss.embedding.batches import groups, similarities, tempered
 from jaxloss.embedding.contrastive_rows import against_all, against_negatives, margin_of_negatives
 from jaxloss.reduce import Reduction
@@ -146,4 +146,6 @@ def _mean_of_pairs(
 ) -> Any:
     """Reduce the means of the anchors, each with its number of pairs as weight."""
     values = sums / pairs.clip(1)
+    if weights is not None:
+        weights = checks.parameter(name, "weights", weights, values)
     return reduce.apply(name, values, where=exists, weights=reduce.scale_weights(weights, pairs), reduction=reduction)

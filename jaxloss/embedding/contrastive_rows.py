@@ -12,6 +12,7 @@ from jax import Array, lax
 
 from jaxloss import numerics
 from jaxloss.classification.softmax_rows import of_distributions, of_ids
+from jaxloss.embedding.batches import diagonal
 from jaxloss.numerics.elementary import one_dispatch
 
 __all__ = ["against_all", "against_negatives", "margin_of_negatives", "own_against_others"]
@@ -66,9 +67,8 @@ def against_all(z: Array, positive: Array, others: Array, positives: Array) -> A
 def own_against_others(z: Array, axis: int) -> Array:
     r"""Return :math:`\log \sum_k e^{z_{ik} - z_{ii}}` of a square array, summed along ``axis``."""
     z = z - _largest(z, axis)
-    own = jnp.arange(z.shape[axis])[:, None] == jnp.arange(z.shape[axis])
-    ids = jnp.broadcast_to(jnp.arange(z.shape[axis]), z.shape[:-1])
-    return of_ids(z, ids, lax.stop_gradient(jnp.sum(jnp.where(own, z, 0), axis)), axis).nll
+    own = jnp.sum(jnp.where(diagonal(z.shape), lax.stop_gradient(z), 0), axis)
+    return of_ids(z, lax.broadcasted_iota(jnp.int32, own.shape, own.ndim - 1), own, axis).nll
 
 
 def _largest(z: Array, axis: int) -> Array:

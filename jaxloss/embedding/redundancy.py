@@ -122,7 +122,7 @@ def vicreg(
 def _off_diagonal(x: Array, y: Array) -> Array:
     """Sum of squares of the dot products of different features of two batches."""
     products = similarities(jnp.swapaxes(x, -1, -2), jnp.swapaxes(y, -1, -2))
-    return jnp.sum(jnp.where(diagonal(x.shape[-1]), 0, products) ** 2, (-2, -1))
+    return jnp.sum(jnp.where(diagonal(products.shape), 0, products) ** 2, (-2, -1))
 
 
 def _centred(x: Array, exists: Array | None) -> Array:

@@ -141,7 +141,7 @@ def siglip(
     scale = of_batch("siglip", "logit_scale", logit_scale, pair.first)
     bias = of_batch("siglip", "logit_bias", logit_bias, pair.first)
     z = similarities(pair.first * scale, pair.second) + bias
-    losses = numerics.softplus(jnp.where(diagonal(z.shape[-1]), -z, z))
+    losses = numerics.softplus(jnp.where(diagonal(z.shape), -z, z))
     values = jnp.sum(pair.known(losses, -1, 0), -1)
     return reduce.apply("siglip", values, where=where, weights=weights, reduction=reduction)
 
@@ -177,7 +177,7 @@ def spectral_contrastive(
     """
     pair = views("spectral_contrastive", first, second, where, normalize)
     dots = similarities(pair.first, pair.second)
-    own = diagonal(dots.shape[-1])
+    own = diagonal(dots.shape)
     negatives = jnp.where(own, 0, pair.known(dots, -1, 0))
     others = dots.shape[-1] if pair.exists is None else jnp.sum(pair.exists, -1, keepdims=True, dtype=dots.dtype)
     push = jnp.sum(negatives * negatives, -1) / jnp.maximum(others - 1, 1)
