@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
@@ -11,7 +13,7 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
 from jaxloss.classification.labels import along, class_table, row_like
-from jaxloss.classification.softmax_rows import largest, of_distributions, score, surprises
+from jaxloss.classification.softmax_rows import Surprises, largest, score, surprises
 from jaxloss.reduce import Reduction
 from jaxloss.regression.cosine import cosine_distance, cosine_similarity
 
@@ -130,9 +132,9 @@ def dino(
     sharpness = checks.parameter("dino", "teacher_temperature", teacher_temperature, rows, above=0)
     if center is not None:
         teacher = teacher - along(class_table("dino", "center", center, teacher, axis), axis, teacher.ndim)
-    shares = surprises(score(teacher, largest("dino", None, teacher, axis), sharpness), axis).probabilities
+    taught = surprises(score(teacher, largest("dino", None, teacher, axis), sharpness), axis)
     scores = score(student, largest("dino", None, student, axis), warmth)
-    values = of_distributions(scores, lax.stop_gradient(shares), jnp.ones(rows.shape, rows.dtype), axis).nll
+    values = _against_teacher(scores, lax.stop_gradient(taught), axis)
     return reduce.apply("dino", values, where=where, weights=weights, reduction=reduction)
 
 
@@ -178,3 +180,18 @@ def _held(name: str, predictions: ArrayLike, targets: ArrayLike, axis: int, wher
     predictions, targets = checks.real_pair(name, predictions, targets)
     axis = checks.row_axis(name, predictions, axis, "predictions")
     return reduce.keep(name, where, predictions, lax.stop_gradient(targets), axis=axis)
+
+
+# The slope p - q is computed as p (1 - q) - q (1 - p), in which neither difference cancels where both are sure.
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _against_teacher(scores: Array, teacher: Surprises, axis: int) -> Array:
+    """-sum_c q_c log p_c for fixed q; a q of 0 on an impossible class contributes 0."""
+    q = teacher.probabilities
+    return jnp.sum(jnp.where(q == 0, 0, q * surprises(scores, axis).nll), axis)
+
+
+@_against_teacher.defjvp
+def _(axis, primals, tangents):
+    student, teacher = surprises(primals[0], axis), primals[1]
+    slope = student.probabilities * teacher.complements - teacher.probabilities * student.complements
+    return _against_teacher(*primals, axis), jnp.sum(slope * tangents[0], axis)
