@@ -69,6 +69,7 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
                 "the batch and factors of the losses of the classes",
             ),
             _row("binary_dice_loss", "binary_dice", "probabilities instead of logits", smooth=2.0),
+            _row("ntxent", "nt_xent", "reduced there, to the mean over positive pairs, which is our mean"),
         ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (

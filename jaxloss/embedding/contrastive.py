@@ -46,8 +46,8 @@ def nt_xent(
       embeddings or labels that are not integers.
     Example:
       >>> x = jnp.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-0.8, 0.6]])
-      >>> nt_xent(x, jnp.array([0, 0, 1, 1]), temperature=0.5).round(4)
-      Array(0.668, dtype=float32)
+      >>> nt_xent(x, jnp.array([0, 0, 1, 1]), temperature=0.5)
+      Array(0.66804016, dtype=float32)
     References: Chen et al. (2020), A simple framework for contrastive learning of visual representations, eq. 1;
       Sohn (2016), Improved deep metric learning with multi-class N-pair loss objective.
     """
@@ -88,8 +88,8 @@ def decoupled_contrastive(
       embeddings or labels that are not integers.
     Example:
       >>> x = jnp.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-0.8, 0.6]])
-      >>> decoupled_contrastive(x, jnp.array([0, 0, 1, 1]), temperature=0.5).round(4)
-      Array(-0.2161, dtype=float32)
+      >>> decoupled_contrastive(x, jnp.array([0, 0, 1, 1]), temperature=0.5)
+      Array(-0.21609926, dtype=float32)
     References: Yeh et al. (2022), Decoupled contrastive learning, eq. 4 (the loss without weights).
     """
     batch = groups("decoupled_contrastive", embeddings, labels, where, normalize)
@@ -130,8 +130,8 @@ def supervised_contrastive(
       embeddings or labels that are not integers.
     Example:
       >>> x = jnp.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [-0.8, 0.6]])
-      >>> supervised_contrastive(x, jnp.array([0, 0, 1, 1]), temperature=0.5).round(4)
-      Array(0.668, dtype=float32)
+      >>> supervised_contrastive(x, jnp.array([0, 0, 1, 1]), temperature=0.5)
+      Array(0.66804016, dtype=float32)
     References: Khosla et al. (2020), Supervised contrastive learning, eq. 2.
     """
     batch = groups("supervised_contrastive", embeddings, labels, where, normalize)

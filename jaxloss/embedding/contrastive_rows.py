@@ -19,7 +19,7 @@ __all__ = ["against_all", "against_negatives", "margin_of_negatives", "own_again
 
 
 # With N_i = sum_{k negative} exp(z_ik), the loss is a sum of softplus(log N_i - z_ij). Its derivative is
-# -sigma(log N_i - z_ij) at a positive j, and softmax(negatives)_k times the sum of these sigmas at a negative k: nothing
+# -sigma(log N_i - z_ij) at a positive j, and softmax(negatives)_k times the sum of these sigmas at a negative k. Nothing
 # in it cancels.
 @jax.custom_jvp
 def against_negatives(z: Array, positive: Array, negative: Array) -> Array:

@@ -33,8 +33,8 @@ def barlow_twins(
                C_{ij} = \frac{\sum_b (x_{bi} - \bar x_i)(y_{bj} - \bar y_j)}
                {\sqrt{\sum_b (x_{bi} - \bar x_i)^2}\sqrt{\sum_b (y_{bj} - \bar y_j)^2}}
 
-    C is Pearson's correlation: the first sum is 0 where the views agree up to scale and offset of a feature. No constant
-    is added to a variance; a feature that is the same for all examples has correlation 0, with zero gradient.
+    C is Pearson's correlation: the first sum is 0 where the views agree up to scale and offset of each feature. No
+    constant is added to a variance; a feature that is the same for all examples has correlation 0, with zero gradient.
 
     Args:
       first: real array ``[..., examples, features]``: one view of each example.
@@ -46,8 +46,8 @@ def barlow_twins(
     Returns: a scalar, or one value per batch with ``reduction="none"``.
     Raises: ValueError for unequal shapes, TypeError for integers.
     Example:
-      >>> first, second = jnp.array([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]]), jnp.array([[2.0, 5.0], [4.0, 7.0], [6.0, 5.0]])
-      >>> barlow_twins(first, second)
+      >>> first = jnp.array([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])
+      >>> barlow_twins(first, jnp.array([[2.0, 5.0], [4.0, 7.0], [6.0, 5.0]]))
       Array(2.25375, dtype=float32)
     References: Zbontar et al. (2021), Barlow twins: self-supervised learning via redundancy reduction, eq. 1.
     """
@@ -99,8 +99,8 @@ def vicreg(
     Returns: a scalar, or one value per batch with ``reduction="none"``.
     Raises: ValueError for unequal shapes or a negative epsilon, TypeError for integers.
     Example:
-      >>> first, second = jnp.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.5]]), jnp.array([[1.0, 0.5], [2.0, 0.0], [3.0, 0.5]])
-      >>> vicreg(first, second, epsilon=0)
+      >>> first = jnp.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.5]])
+      >>> vicreg(first, jnp.array([[1.0, 0.5], [2.0, 0.0], [3.0, 0.5]]), epsilon=0)
       Array(9.995728, dtype=float32)
     References: Bardes et al. (2022), VICReg: variance-invariance-covariance regularization, eqs. 1 to 6.
     """
@@ -164,4 +164,6 @@ def _no_batch(name: str, pair: Views, weights: ArrayLike | None, reduction: Redu
 def _of_batch(name: str, argument: str, value: Any, pair: Views, **bounds: float) -> Array:
     """Return a parameter, one for all batches or one for each, as an array ``[...]``."""
     like = jax.ShapeDtypeStruct(pair.first.shape[:-2], pair.first.dtype)
-    return jnp.broadcast_to(jnp.asarray(checks.parameter(name, argument, value, like, **bounds), like.dtype), like.shape)
+    return jnp.broadcast_to(
+        jnp.asarray(checks.parameter(name, argument, value, like, **bounds), like.dtype), like.shape
+    )

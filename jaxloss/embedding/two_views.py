@@ -45,8 +45,8 @@ def info_nce(
     Raises: ValueError for unequal shapes or a temperature that is not positive, TypeError for integers.
     Example:
       >>> first, second = jnp.array([[1.0, 0.0], [0.0, 1.0]]), jnp.array([[0.6, 0.8], [0.0, 2.0]])
-      >>> info_nce(first, second, temperature=1.0, reduction="none").round(4)
-      Array([0.4375, 0.5981], dtype=float32)
+      >>> info_nce(first, second, temperature=1.0, reduction="none")
+      Array([0.437488 , 0.5981389], dtype=float32)
     References: van den Oord et al. (2018), Representation learning with contrastive predictive coding, eq. 4.
     """
     pair = views("info_nce", first, second, where, normalize)
@@ -86,8 +86,8 @@ def clip_softmax(
       TypeError for integers.
     Example:
       >>> images, texts = jnp.array([[1.0, 0.0], [0.0, 1.0]]), jnp.array([[0.6, 0.8], [0.0, 2.0]])
-      >>> clip_softmax(images, texts, logit_scale=1.0, reduction="none").round(4)
-      Array([0.6178, 0.4557], dtype=float32)
+      >>> clip_softmax(images, texts, logit_scale=1.0, reduction="none")
+      Array([0.61781347, 0.4557003 ], dtype=float32)
     References: Radford et al. (2021), Learning transferable visual models from natural language supervision, fig. 3.
     """
     if temperature is not None and logit_scale is not None:
@@ -98,7 +98,8 @@ def clip_softmax(
     else:
         scaled = pair.first * of_batch("clip_softmax", "logit_scale", logit_scale, pair.first)
     z = similarities(scaled, pair.second)
-    values = sum(0.5 * own_against_others(pair.known(z, axis, -jnp.inf), axis) for axis in (-1, -2))
+    there, back = (own_against_others(pair.known(z, axis, -jnp.inf), axis) for axis in (-1, -2))
+    values = 0.5 * (there + back)
     return reduce.apply("clip_softmax", values, where=where, weights=weights, reduction=reduction)
 
 
@@ -133,8 +134,8 @@ def siglip(
     Raises: ValueError for unequal shapes, TypeError for integers.
     Example:
       >>> images, texts = jnp.array([[1.0, 0.0], [0.0, 1.0]]), jnp.array([[0.6, 0.8], [0.0, 2.0]])
-      >>> siglip(images, texts, logit_scale=2.0, logit_bias=-1.0, reduction="none").round(4)
-      Array([0.9114, 1.3507], dtype=float32)
+      >>> siglip(images, texts, logit_scale=2.0, logit_bias=-1.0, reduction="none")
+      Array([0.91140056, 1.3507497 ], dtype=float32)
     References: Zhai et al. (2023), Sigmoid loss for language image pre-training, algorithm 1.
     """
     pair = views("siglip", first, second, where, normalize)
@@ -162,8 +163,8 @@ def spectral_contrastive(
     Args:
       first: real array ``[..., examples, features]``: one view of each of n examples.
       second: array of exactly that shape: the other view.
-      normalize: compare directions (cosines). Dot products are the default here, and nowhere else in the family: lengths
-        are part of the solution.
+      normalize: compare directions (cosines). Dot products are the default here, and nowhere else in the family:
+        lengths are part of the solution.
       where, weights, reduction: see :doc:`/reductions`; one value per example, ``[..., examples]``. A masked example is
         in no pair. A batch of one has no second term.
     Returns: a scalar, or one value per example with ``reduction="none"``.

@@ -113,7 +113,7 @@ def _(axes: tuple, xs: tuple, dxs: tuple) -> tuple:
 
 def _shifted_exp(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
     """The maximum m of the row (0 if it is -inf) and e^(x - m); entries equal to m give 1 even when m = inf."""
-    m = jnp.max(x, axes, keepdims=True)
+    m = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)
     m = jnp.where(m == -jnp.inf, 0, m)
     return m, jnp.exp(jnp.where(x == m, 0, x - m))
 

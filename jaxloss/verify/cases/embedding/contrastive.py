@@ -35,8 +35,8 @@ def _labelled(**sizes) -> Inputs:
         return None if x is None else (x, rng.integers(0, max(2, m // 2), (n, m)).astype(np.int32))
 
     def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
-        turned, zero = np.stack([np.cos(x), np.sin(x)], axis=-1), np.zeros((len(x), 2))
-        return np.stack([turned, zero + [1, 0], zero + [0, 1]], axis=1), np.tile(np.int32([0, 0, 1]), (len(x), 1))
+        turned, axes = np.stack([np.cos(x), np.sin(x)], axis=-1), np.tile(np.eye(2), (len(x), 1, 1))
+        return np.concatenate([turned[:, None], axes], axis=1), np.tile(np.int32([0, 0, 1]), (len(x), 1))
 
     return Inputs(
         ("embeddings", "labels"),
@@ -54,7 +54,10 @@ def similarities(x, y, temperature, normalize):
     """All dot products, of unit vectors or as they are, over the temperature."""
     lengths = [[sqrt(sum(a * a for a in row)) if normalize else mpf(1) for row in rows] for rows in (x, y)]
     return [
-        [sum(a * b for a, b in zip(p, q, strict=True)) / (m * n * temperature) for q, n in zip(y, lengths[1], strict=True)]
+        [
+            sum(a * b for a, b in zip(p, q, strict=True)) / (m * n * temperature)
+            for q, n in zip(y, lengths[1], strict=True)
+        ]
         for p, m in zip(x, lengths[0], strict=True)
     ]
 

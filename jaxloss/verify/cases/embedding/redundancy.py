@@ -25,7 +25,9 @@ def _barlow_twins(x, y, redundancy=mpf("0.005")):
 
 def _vicreg(x, y, invariance=25, variance=25, covariance=1, deviation=1, epsilon=mpf("1e-4")):
     n, d = len(x), len(x[0])
-    value = invariance * sum((a - b) ** 2 for p, q in zip(x, y, strict=True) for a, b in zip(p, q, strict=True)) / (n * d)
+    value = (
+        invariance * sum((a - b) ** 2 for p, q in zip(x, y, strict=True) for a, b in zip(p, q, strict=True)) / (n * d)
+    )
     for z in map(_columns, (x, y)):
         cov = [[_dot(a, b) / (n - 1) for b in z] for a in z]
         value += mpf(variance) / (2 * d) * sum(max(mpf(0), deviation - sqrt(cov[i][i] + epsilon)) for i in range(d))

@@ -52,7 +52,9 @@ def _clip(x, y, temperature=None, logit_scale=None, normalize=True):
 
 def _siglip(x, y, logit_scale=10, logit_bias=-10, normalize=True):
     z = similarities(x, y, 1, normalize)
-    signed = [[(1 if i == k else -1) * (logit_scale * s + logit_bias) for k, s in enumerate(r)] for i, r in enumerate(z)]
+    signed = [
+        [(1 if i == k else -1) * (logit_scale * s + logit_bias) for k, s in enumerate(r)] for i, r in enumerate(z)
+    ]
     return [sum(log(1 + exp(-s)) for s in row) for row in signed]
 
 
@@ -62,8 +64,8 @@ def _spectral(x, y, normalize=False):
 
 
 UNIT = {"conditioned": True, "ulps": 16, "degree": 0}
-# Where the views agree, the own cosine is 1 whatever the last digits of the inputs, but computed to an ulp of 1: that over
-# a temperature of 0.07, 14 ulps, is the error of the logit.
+# Where the views agree, the own cosine is 1 whatever the last digits of the inputs, but computed to an ulp of 1. Over a
+# temperature of 0.07 that is 14 ulps, the error of the logit.
 SHARP = {**UNIT, "ulps": 32}
 DOTS = {"conditioned": True, "ulps": 16}
 DISTANCE = {Property.NON_NEGATIVE}
