@@ -19,8 +19,8 @@ __all__ = ["against_all", "against_negatives", "margin_of_negatives", "own_again
 
 
 # With N_i = sum_{k negative} exp(z_ik), the loss is a sum of softplus(log N_i - z_ij). Its derivative is
-# -sigma(log N_i - z_ij) at a positive j, and softmax(negatives)_k times the sum of these sigmas at a negative k. Nothing
-# in it cancels.
+# -sigma(log N_i - z_ij) at a positive j, and at a negative k the sum of these sigmas times the share of k in N_i: terms
+# of opposite sign do not meet.
 @jax.custom_jvp
 def against_negatives(z: Array, positive: Array, negative: Array) -> Array:
     r"""Return :math:`\sum_j \log(1 + \sum_k e^{z_{ik} - z_{ij}})` over positives j and negatives k of each row."""
