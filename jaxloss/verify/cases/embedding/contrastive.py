@@ -120,7 +120,7 @@ CASES = tuple(
             params={"temperature": 0.5, "normalize": False},
             learnable=("temperature",),
             properties=properties,
-            ulps=16,
+            ulps=8,
             conditioned=True,
         ),
     )

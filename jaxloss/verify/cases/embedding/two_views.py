@@ -67,7 +67,7 @@ UNIT = {"conditioned": True, "ulps": 16, "degree": 0}
 # Where the views agree, the own cosine is 1 whatever the last digits of the inputs, but computed to an ulp of 1. Over a
 # temperature of 0.07 that is 14 ulps, the error of the logit.
 SHARP = {**UNIT, "ulps": 32}
-DOTS = {"conditioned": True, "ulps": 16}
+DOTS = {"conditioned": True, "ulps": 8}
 DISTANCE = {Property.NON_NEGATIVE}
 
 CASES = (
