@@ -92,6 +92,27 @@ def bell(x):
     return sigma(x) * sigma(-x)
 
 
+def moment(x, n=0):
+    """The integral of t^n e^(xt), by its series or by parts."""
+    if abs(x) < 1:
+        return mp.nsum(lambda k: x**k / (mp.factorial(k) * (k + n + 1)), [0, 60])
+    return mp.expm1(x) / x if n == 0 else (mp.exp(x) - n * moment(x, n - 1)) / x
+
+
+def excess(x):
+    with mp.workdps(400):
+        return mp.expm1(x) - x
+
+
+def above_its_underflow(dtype):
+    """Numbers whose square, half of what is due, is representable."""
+    return (lambda x: x[np.abs(x) > (1e-18 if dtype is np.float32 else 1e-150)])(signed(dtype))
+
+
+def below_its_overflow(dtype):
+    return (lambda x: x[np.abs(x) < (80 if dtype is np.float32 else 700)])(signed(dtype))
+
+
 @dataclass(frozen=True)
 class Unary:
     function: Callable
@@ -147,6 +168,14 @@ UNARY = [
             lambda x: (1 + x * x) ** mp.mpf(-1.5),
         ),
         (4, 4, 8),
+    ),
+    Unary(numerics.expm1, (mp.expm1, mp.exp, mp.exp), (4, 4, 4)),
+    Unary(numerics.exp_excess, (excess, mp.expm1, mp.exp), (4, 4, 4), draw=above_its_underflow),
+    Unary(
+        numerics.exp_moment,
+        (moment, lambda x: moment(x, 1), lambda x: moment(x, 2)),
+        (8, 8, 16),
+        draw=below_its_overflow,
     ),
 ]
 
@@ -212,6 +241,9 @@ NAIVE = {
     "log1mexp": lambda x: jnp.log(1 - jnp.exp(-x)),
     "log1p_square": lambda x: jnp.log(1 + x * x),
     "sqrt1pm1_square": lambda x: jnp.sqrt(1 + x * x) - 1,
+    "expm1": lambda x: jnp.exp(x) - 1,
+    "exp_excess": lambda x: jnp.expm1(x) - x,
+    "exp_moment": lambda x: (jnp.exp(x) - 1) / x,
 }
 
 
