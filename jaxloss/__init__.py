@@ -57,6 +57,15 @@ from jaxloss.classification import (
     weston_watkins,
 )
 from jaxloss.compose import regularized, weighted_sum
+from jaxloss.divergence import (
+    generalized_kl_divergence,
+    hellinger,
+    jeffreys,
+    jensen_shannon,
+    kl_divergence,
+    kl_divergence_with_log_targets,
+    total_variation_distance,
+)
 from jaxloss.generative import (
     gaussian_vae_kl,
 )
@@ -133,12 +142,18 @@ __all__ = [
     "gaussian_vae_kl",
     "geman_mcclure",
     "generalized_cross_entropy",
+    "generalized_kl_divergence",
     "get",
     "group_lasso",
     "half_squared_error",
+    "hellinger",
     "hinge",
     "huber",
     "in_top_k",
+    "jeffreys",
+    "jensen_shannon",
+    "kl_divergence",
+    "kl_divergence_with_log_targets",
     "l1",
     "l2",
     "large_margin_softmax",
@@ -185,6 +200,7 @@ __all__ = [
     "symmetric_cross_entropy",
     "symmetric_mean_absolute_percentage_error",
     "taylor_cross_entropy",
+    "total_variation_distance",
     "tukey_biweight",
     "update_confusions",
     "weighted_sum",

@@ -299,6 +299,12 @@ def draw_boxcox(dtype):
     return x, bounded_exponent(np.log1p(x.astype(float)), dtype, x.size)
 
 
+def draw_log_gap(dtype):
+    y = spread(dtype)
+    apart = np.concatenate([np.zeros(50), 10.0 ** rng.uniform(-7, 1, y.size - 50)]) * rng.choice([-1, 1], y.size)
+    return (np.log(y.astype(float)) + rng.permutation(apart)).astype(dtype), y
+
+
 def boxcox(x, lam):
     return mp.log1p(x) if lam == 0 else mp.expm1(lam * mp.log1p(x)) / lam
 
@@ -364,6 +370,24 @@ def test_binary(case, dtype):
     assert value <= case.bound[0]
     assert max(slopes[0::2]) <= case.bound[1]
     assert max(slopes[1::2]) <= case.bound[2]
+
+
+@dtypes
+def test_log_gap(dtype):
+    log_x, y = draw_log_gap(dtype)
+    apart = [a - mp.log(b) for a, b in zip(exact(log_x), exact(y), strict=True)]
+    sizes = [mp.log(b) * mp.mpf(2) ** (-10 if dtype is np.float32 else -24) for b in exact(y)]
+    with in_dtype(dtype):
+        slopes = jax.jit(jax.vmap(jax.grad(numerics.log_gap, (0, 1))))(log_x, y)
+        assert ulps(jax.jit(numerics.log_gap)(log_x, y), apart, dtype, sizes) <= 2
+        assert ulps(log_x - np.log(y), apart, dtype, sizes) > 100
+    np.testing.assert_array_equal(slopes[0], 1)
+    assert ulps(slopes[1], [-1 / b for b in exact(y)], dtype) <= 4
+
+
+def test_log_gap_at_its_limits():
+    log_x, y = jnp.array([0.0, -jnp.inf, 0.0, 0.0]), jnp.array([0.0, 1.0, jnp.inf, -1.0])
+    np.testing.assert_array_equal(numerics.log_gap(log_x, y), [np.inf, -np.inf, -np.inf, np.nan])
 
 
 FIXED = [-2, -0.5, 0.5, 1.5, 3, 4.5, 5, 1 / 3, 20.1]

@@ -24,7 +24,7 @@ from jaxloss.numerics.elementary import (
 )
 from jaxloss.numerics.exponentials import exp_excess, exp_moment, expm1
 from jaxloss.numerics.pairs import hypot, xlogy
-from jaxloss.numerics.powers import boxcox, power
+from jaxloss.numerics.powers import boxcox, log_gap, power
 from jaxloss.numerics.rows import logsumexp, normalize, safe_norm
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "log1mexp",
     "log1p_square",
     "log_cosh",
+    "log_gap",
     "log_sigmoid",
     "logsumexp",
     "normalize",
