@@ -376,11 +376,11 @@ def test_binary(case, dtype):
 def test_log_gap(dtype):
     log_x, y = draw_log_gap(dtype)
     apart = [a - mp.log(b) for a, b in zip(exact(log_x), exact(y), strict=True)]
-    sizes = [mp.log(b) * mp.mpf(2) ** (-10 if dtype is np.float32 else -24) for b in exact(y)]
+    sizes = [mp.log(b) * mp.mpf(2) ** -6 for b in exact(y)]
     with in_dtype(dtype):
         slopes = jax.jit(jax.vmap(jax.grad(numerics.log_gap, (0, 1))))(log_x, y)
         assert ulps(jax.jit(numerics.log_gap)(log_x, y), apart, dtype, sizes) <= 2
-        assert ulps(log_x - np.log(y), apart, dtype, sizes) > 100
+        assert ulps(log_x - np.log(y), apart, dtype, sizes) > 20
     np.testing.assert_array_equal(slopes[0], 1)
     assert ulps(slopes[1], [-1 / b for b in exact(y)], dtype) <= 4
 
