@@ -58,12 +58,15 @@ from jaxloss.classification import (
 )
 from jaxloss.compose import regularized, weighted_sum
 from jaxloss.divergence import (
+    alpha_divergence,
+    chi_squared,
     generalized_kl_divergence,
     hellinger,
     jeffreys,
     jensen_shannon,
     kl_divergence,
     kl_divergence_with_log_targets,
+    renyi,
     total_variation_distance,
 )
 from jaxloss.generative import (
@@ -114,6 +117,7 @@ __all__ = [
     "absolute_error",
     "accuracy",
     "adaptive_wing",
+    "alpha_divergence",
     "asymmetric",
     "barron",
     "barron_nll",
@@ -125,6 +129,7 @@ __all__ = [
     "cauchy",
     "charbonnier",
     "checks",
+    "chi_squared",
     "coral",
     "cosine_distance",
     "cosine_similarity",
@@ -181,6 +186,7 @@ __all__ = [
     "quantile",
     "reduce",
     "regularized",
+    "renyi",
     "root_mean_squared_error",
     "sigmoid_binary_cross_entropy",
     "sigmoid_focal",

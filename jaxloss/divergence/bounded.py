@@ -11,8 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.divergence.rows import difference, gap, row_pair
-from jaxloss.numerics.elementary import horner
+from jaxloss.divergence.rows import atanh_rest, difference, gap, row_pair
 from jaxloss.reduce import Reduction
 from jaxloss.regression.slopes import with_slopes
 
@@ -145,14 +144,8 @@ def _mixture(log_p: Array, t: Array, beta: Array) -> tuple[Array, Array, Array, 
     return p, beta * t + (1 - beta) * p, (1 - beta) * change, -beta * change
 
 
-def _atanh_rest(r: Array) -> Array:
-    """atanh(r) - r = r^3 (1/3 + r^2/5 + ...) for |r| <= 1/2."""
-    terms = 12 if r.dtype == jnp.float32 else 26
-    return r * r * r * horner(r * r, [1 / (2 * k + 3) for k in range(terms)])
-
-
 # With r = (x - m) / (x + m): x/m = (1 + r) / (1 - r), so that log(x/m) = 2 atanh(r), and
-# G = (x + m) (r^2 + (1 + r) (atanh r - r)).
+# G = (x + m) r (r + (1 + r) (atanh(r) / r - 1)).
 def _excess(x: Array, m: Array, change: Array) -> Array:
     """The terms G(x, m), where change = x - m."""
     total = x + m
@@ -160,7 +153,7 @@ def _excess(x: Array, m: Array, change: Array) -> Array:
     near = jnp.abs(r) < 0.5
     s = jnp.where(near, r, 0)
     far = jnp.where(x == 0, 0, x * jnp.log(jnp.where(near | (x == 0), 1, x / jnp.where(m == 0, 1, m))))
-    return jnp.where(near, total * (s * s + (1 + s) * _atanh_rest(s)), far - change)
+    return jnp.where(near, total * s * (s + (1 + s) * atanh_rest(s)), far - change)
 
 
 @jax.custom_jvp
@@ -171,7 +164,7 @@ def _log_ratio(x: Array, m: Array, change: Array) -> Array:
     near = jnp.abs(r) < 0.5
     s = jnp.where(near, r, 0)
     far = jnp.log(jnp.where(near | (x == 0), 1, x / jnp.where(m == 0, 1, m)))
-    return jnp.where(near, 2 * (s + _atanh_rest(s)), far)
+    return jnp.where(near, 2 * s * (1 + atanh_rest(s)), far)
 
 
 @_log_ratio.defjvp

@@ -7,9 +7,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxloss import checks, numerics, reduce
+from jaxloss.numerics.elementary import horner
 from jaxloss.regression.slopes import with_slopes
 
-__all__ = ["difference", "gap", "row_pair", "scaled_exp"]
+__all__ = ["atanh_rest", "difference", "gap", "row_pair", "scaled_exp"]
 
 
 def row_pair(
@@ -36,8 +37,14 @@ def difference(log_p: Array, t: Array) -> Array:
 
 
 def scaled_exp(factor: Array, exponent: Array) -> Array:
-    """The product factor e^exponent, finite wherever it is representable although e^exponent may not be."""
+    """The product factor e^exponent: finite wherever it is representable, although e^exponent may not be."""
     limit = 80 if exponent.dtype == jnp.float32 else 700
     first = jnp.clip(exponent, -limit, limit)
-    rest = jnp.where(jnp.isinf(exponent), 0, exponent - first)  # 0 unless the exponent is beyond the limit
-    return factor * jnp.exp(first) * jnp.exp(rest)
+    rest = exponent - first  # 0 unless the exponent is beyond the limit
+    return jnp.where(factor == 0, 0, factor * jnp.exp(first) * jnp.exp(rest))
+
+
+def atanh_rest(r: Array) -> Array:
+    """What atanh(r) / r exceeds 1 by, r^2/3 + r^4/5 + ..., for |r| <= 1/2."""
+    terms = 12 if r.dtype == jnp.float32 else 26
+    return r * r * horner(r * r, [1 / (2 * k + 3) for k in range(terms)])

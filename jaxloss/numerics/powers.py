@@ -49,8 +49,8 @@ def boxcox(x: ArrayLike, lam: ArrayLike) -> Array:
 def log_gap(log_x: ArrayLike, y: ArrayLike) -> Array:
     """Gap log x - log y of a logarithm and a positive number, where x is next to y.
 
-    It is within 2 ulp of itself or 1/32 ulp of log y, whichever is larger. Derivatives 1 and -1/y. inf at y = 0, NaN for
-    y < 0.
+    It is within 2 ulp of itself or 1/32 ulp of log y, whichever is larger. Derivatives 1 and -1/y. inf at y = 0 and NaN
+    for y < 0.
 
     Example:
       >>> log_gap(jnp.array([-0.6931472]), jnp.array([0.5]))

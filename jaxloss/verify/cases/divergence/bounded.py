@@ -39,7 +39,7 @@ CASES = (
         inputs=distribution_rows(),
         reference=_jensen_shannon,
         formula="½ KL(t‖m) + ½ KL(p‖m), m = (t + p)/2",
-        ulps=8,
+        ulps=4,
         **SHARED,
     ),
     Case(
@@ -49,7 +49,7 @@ CASES = (
         formula="β KL(t‖m) + (1 − β) KL(p‖m), m = βt + (1 − β)p",
         params={"beta": 0.9},
         learnable=("beta",),
-        ulps=8,
+        ulps=4,
         **SHARED,
     ),
     Case(

@@ -74,7 +74,7 @@ CASES = (
         reference=_jeffreys,
         formula="Σ (p − t) log(p/t)",
         properties={Property.NON_NEGATIVE, Property.CLASS_PERMUTABLE},
-        ulps=8,
+        ulps=4,
         conditioned=True,
     ),
 )
