@@ -5,6 +5,11 @@ from jaxloss.divergence.bounded import (
     jensen_shannon,
     total_variation_distance,
 )
+from jaxloss.divergence.closed_forms import (
+    bernoulli_kl,
+    categorical_kl,
+    gaussian_kl,
+)
 from jaxloss.divergence.kullback_leibler import (
     generalized_kl_divergence,
     jeffreys,
@@ -19,7 +24,10 @@ from jaxloss.divergence.powers import (
 
 __all__ = [
     "alpha_divergence",
+    "bernoulli_kl",
+    "categorical_kl",
     "chi_squared",
+    "gaussian_kl",
     "generalized_kl_divergence",
     "hellinger",
     "jeffreys",
