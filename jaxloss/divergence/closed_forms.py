@@ -216,7 +216,7 @@ def _tempered(logits: Array, temperature: Any) -> Array:
 
 
 def _softmax(logits: Array, axis: int) -> tuple[Array, Array, Array]:
-    """Return the softmax, the largest logit and the logarithm of the sum relative to it; an impossible row has p = 0."""
+    """Return the softmax (0 if no class is possible), the largest logit and the logarithm of the sum relative to it."""
     top = jnp.max(logits, axis, keepdims=True)
     top = jnp.where(top == -jnp.inf, 0, top)
     e = jnp.exp(logits - top)
