@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics
-from jaxloss.divergence.samples import Samples, compare
+from jaxloss.divergence.samples import Samples, compare, distances, squared_distances
+from jaxloss.numerics.elementary import power_of_two
 from jaxloss.reduce import Reduction
 
 __all__ = ["energy_distance", "mmd"]
@@ -116,7 +117,7 @@ def energy_distance(
         "energy_distance",
         x,
         y,
-        lambda samples: _discrepancy(_euclidean, samples, unbiased=unbiased),
+        lambda samples: _discrepancy(distances, samples, unbiased=unbiased),
         where_x=where_x,
         where_y=where_y,
         where=where,
@@ -147,33 +148,26 @@ def _discrepancy(distance: Callable[[Array, Array], Array], samples: Samples, *,
     return 2 * between - sum(within)
 
 
-def _mean(distances: Array, rows: Array | None, columns: Array | None, *, distinct: bool = False) -> Array:
+def _mean(values: Array, rows: Array | None, columns: Array | None, *, distinct: bool = False) -> Array:
     """The mean over the pairs that exist; of samples with others only if ``distinct``, for which the diagonal is 0."""
-    n, m = distances.shape[-2:]
-    lead = (1,) * (distances.ndim - 2)
-    rows = jnp.ones((*lead, n), bool) if rows is None else rows
-    columns = jnp.ones((*lead, m), bool) if columns is None else columns
-    count = lambda has: jnp.sum(has, -1, dtype=distances.dtype)
-    pairs = count(rows) * (count(columns) - float(distinct))
+    n, m = values.shape[-2:]
+    if rows is not None or columns is not None:
+        lead = values.shape[:-2]
+        rows = jnp.ones((*lead, n), bool) if rows is None else rows
+        columns = jnp.ones((*lead, m), bool) if columns is None else columns
+        values = jnp.where(rows[..., :, None] & columns[..., None, :], values, 0)
+        n, m = (jnp.sum(has, -1, dtype=values.dtype)[..., None, None] for has in (rows, columns))
     # Divided before they are added, which keeps a mean that is representable.
-    both = rows[..., :, None] & columns[..., None, :]
-    return jnp.sum(jnp.where(both, distances, 0) / jnp.maximum(pairs, 1)[..., None, None], (-2, -1))
-
-
-def _differences(x: Array, y: Array) -> Array:
-    return x[..., :, None, :] - y[..., None, :, :]
-
-
-def _euclidean(x: Array, y: Array) -> Array:
-    return numerics.safe_norm(_differences(x, y), -1)
+    return jnp.sum(values / jnp.maximum(n * (m - int(distinct)), 1), (-2, -1))
 
 
 def _gaussian(widths: list[Any], x: Array, y: Array) -> Array:
-    first = widths[0]
-    squares = 0.5 * jnp.sum((_differences(x, y) / first) ** 2, -1)
-    return sum(-numerics.expm1(-squares * (first / width) ** 2) for width in widths) / len(widths)
+    # By a power of two near the first bandwidth, which rounds no difference.
+    scale = lax.stop_gradient(power_of_two(jnp.asarray(widths[0], x.dtype)))
+    halves = 0.5 * squared_distances(x * scale, y * scale)
+    return sum(-numerics.expm1(-halves / (width * scale) ** 2) for width in widths) / len(widths)
 
 
 def _laplace(widths: list[Any], x: Array, y: Array) -> Array:
-    distances = _euclidean(x, y)
-    return sum(-numerics.expm1(-distances / width) for width in widths) / len(widths)
+    apart = distances(x, y)
+    return sum(-numerics.expm1(-apart / width) for width in widths) / len(widths)

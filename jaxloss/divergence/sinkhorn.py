@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics
 from jaxloss.divergence.rows import atanh_rest
-from jaxloss.divergence.samples import Samples, compare
+from jaxloss.divergence.samples import Samples, compare, squared_distances
 from jaxloss.reduce import Reduction
 
 __all__ = ["sinkhorn"]
@@ -81,7 +81,7 @@ def sinkhorn(
 def _divergence(samples: Samples, *, epsilon: Any, iterations: int) -> Array:
     x, y, has_x, has_y = samples
     a, b = _shares(x, has_x), _shares(y, has_y)
-    costs = [jnp.sum((u[..., :, None, :] - v[..., None, :, :]) ** 2, -1) for u, v in ((x, y), (x, x), (y, y))]
+    costs = [squared_distances(*pair) for pair in ((x, y), (x, x), (y, y))]
 
     def update(potentials: tuple[Array, ...], costs: list[Array]) -> tuple[Array, ...]:
         f, g, f_alone, g_alone = potentials

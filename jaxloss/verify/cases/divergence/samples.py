@@ -170,7 +170,7 @@ CASES = (
     ),
     Case(
         loss=sinkhorn,
-        inputs=_sets(n=3, m=2, scale=1e3),
+        inputs=_sets(n=3, m=2, features=1, scale=1e3),
         reference=_sinkhorn,
         formula="W_ε(x, y) − ½ W_ε(x, x) − ½ W_ε(y, y)",
         params={"epsilon": 0.5, "iterations": 3},
