@@ -230,14 +230,14 @@ def _softmax(logits: Array, axis: int) -> tuple[Array, Array, Array]:
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _categorical_kl(a: Array, b: Array, axis: int) -> _Rows:
     (p, top_of_a, log_mass), (q, _, _) = _softmax(a, axis), _softmax(b, axis)
-    both = (a != -jnp.inf) & (b != -jnp.inf)
+    both = (a != -jnp.inf) & (b != -jnp.inf)  # where p is 0, e^exponent is all of the term
     gap = jnp.where(both, jnp.where(both, b, 0) - jnp.where(both, a, 0), 0)
     # Twice: what rounding has left of the mean is a mean of small numbers.
     mean = jnp.sum(p * gap, axis, keepdims=True)
     rest = jnp.sum(p * (gap - mean), axis, keepdims=True)
     change = jnp.where(both, (gap - mean) - rest, 0)
-    exponent = jnp.where(both, ((b - top_of_a) - mean) - (rest + log_mass), -jnp.inf)
-    small = jnp.sum(jnp.where(both, _excess(p, change, exponent), 0), axis, keepdims=True)
+    exponent = ((b - top_of_a) - mean) - (rest + log_mass)
+    small = jnp.sum(jnp.where(both, _excess(p, change, exponent), jnp.exp(exponent)), axis, keepdims=True)
     top = jnp.max(exponent, axis, keepdims=True)
     moderate = top < 2
     safe = jnp.where(moderate, 0, top)
