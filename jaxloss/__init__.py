@@ -4,7 +4,12 @@ Every loss is here under one name: ``jaxloss.huber``. `checks`, `reduce` and `nu
 own is made of; `jaxloss.verify` proves it, `get` finds a loss by name, `weighted_sum` and `regularized` combine losses.
 """
 
-from jaxloss import checks, measure, numerics, reduce
+from jaxloss import (
+    checks,
+    measure,
+    numerics,
+    reduce,
+)
 from jaxloss.classification import (
     accuracy,
     asymmetric,
@@ -56,7 +61,30 @@ from jaxloss.classification import (
     update_confusions,
     weston_watkins,
 )
-from jaxloss.compose import regularized, weighted_sum
+from jaxloss.compose import (
+    regularized,
+    weighted_sum,
+)
+from jaxloss.divergence import (
+    alpha_divergence,
+    bernoulli_kl,
+    categorical_kl,
+    chi_squared,
+    energy_distance,
+    gaussian_kl,
+    generalized_kl_divergence,
+    hellinger,
+    jeffreys,
+    jensen_shannon,
+    kl_divergence,
+    kl_divergence_with_log_targets,
+    mmd,
+    renyi,
+    sinkhorn,
+    sliced_wasserstein,
+    total_variation_distance,
+    wasserstein_1d,
+)
 from jaxloss.embedding import (
     barlow_twins,
     byol,
@@ -77,8 +105,13 @@ from jaxloss.embedding import (
 from jaxloss.generative import (
     gaussian_vae_kl,
 )
-from jaxloss.lookup import get, names
-from jaxloss.reduce import Reduction
+from jaxloss.lookup import (
+    get,
+    names,
+)
+from jaxloss.reduce import (
+    Reduction,
+)
 from jaxloss.regression import (
     absolute_error,
     adaptive_wing,
@@ -144,10 +177,12 @@ __all__ = [
     "accuracy",
     "adaptive_wing",
     "affinity",
+    "alpha_divergence",
     "asymmetric",
     "barlow_twins",
     "barron",
     "barron_nll",
+    "bernoulli_kl",
     "bi_tempered",
     "binary_cl_dice",
     "binary_cross_entropy",
@@ -161,9 +196,11 @@ __all__ = [
     "byol",
     "categorical_cross_entropy",
     "categorical_cross_entropy_with_integer_labels",
+    "categorical_kl",
     "cauchy",
     "charbonnier",
     "checks",
+    "chi_squared",
     "cl_dice",
     "clip_softmax",
     "coral",
@@ -179,6 +216,7 @@ __all__ = [
     "dual_focal",
     "dwd",
     "elastic_net",
+    "energy_distance",
     "entmax15",
     "entmax15_mapping",
     "epsilon_insensitive",
@@ -186,18 +224,25 @@ __all__ = [
     "exponential",
     "fenchel_young",
     "focal_tversky",
+    "gaussian_kl",
     "gaussian_vae_kl",
     "geman_mcclure",
     "generalized_cross_entropy",
     "generalized_dice",
+    "generalized_kl_divergence",
     "get",
     "group_lasso",
     "half_squared_error",
+    "hellinger",
     "hinge",
     "huber",
     "in_top_k",
     "info_nce",
     "jaccard",
+    "jeffreys",
+    "jensen_shannon",
+    "kl_divergence",
+    "kl_divergence_with_log_targets",
     "l1",
     "l2",
     "large_margin_softmax",
@@ -210,6 +255,7 @@ __all__ = [
     "matthews",
     "mean_absolute_percentage_error",
     "measure",
+    "mmd",
     "modified_huber",
     "multiclass_hinge",
     "multiclass_perceptron",
@@ -229,13 +275,16 @@ __all__ = [
     "quantile",
     "reduce",
     "regularized",
+    "renyi",
     "root_mean_squared_error",
     "siglip",
     "sigmoid_binary_cross_entropy",
     "sigmoid_focal",
     "sigmoid_focal_exp",
     "simsiam",
+    "sinkhorn",
     "sinkhorn_codes",
+    "sliced_wasserstein",
     "smooth_l1",
     "smooth_labels",
     "smoothed_hinge",
@@ -254,11 +303,13 @@ __all__ = [
     "symmetric_cross_entropy",
     "symmetric_mean_absolute_percentage_error",
     "taylor_cross_entropy",
+    "total_variation_distance",
     "tukey_biweight",
     "tversky",
     "unified_focal",
     "update_confusions",
     "vicreg",
+    "wasserstein_1d",
     "weighted_sum",
     "welsch",
     "weston_watkins",
