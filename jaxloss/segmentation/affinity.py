@@ -82,7 +82,7 @@ def affinity(
     return regions.finish(name, values, weights, reduction, per="image")
 
 
-def _pairs(regions: Regions) -> Iterator[tuple[Array, ...]]:
+def _pairs(regions: Regions) -> Iterator[tuple[Array, Array, Array, Array, Array]]:
     """Log-odds, targets and existence of every two neighbours, one direction of the pair at a time."""
     odds, ids = _log_odds(regions.marked), regions.labels
     exists = jnp.broadcast_to(True if regions.where is None else regions.where, ids.shape)

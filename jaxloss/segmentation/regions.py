@@ -78,8 +78,8 @@ class Regions:
         if own.dtype != jnp.bool_:
             return Tally(*pixel_sums((p * own, p * (1 - own), (1 - p) * own, own), self.axes))
         terms = jnp.where(own, p, 0), jnp.where(own, 0, p), jnp.where(own, 1 - p, 0), own.astype(jnp.int32)
-        *sums, size = pixel_sums(terms, self.axes)
-        return Tally(*sums, size.astype(p.dtype))
+        hit, false, missed, size = pixel_sums(terms, self.axes)
+        return Tally(hit, false, missed, size.astype(p.dtype))
 
     def size(self) -> Array:
         """Return the sum of the targets of each region, alone."""
