@@ -65,7 +65,7 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             _row(
                 "multiclass_generalized_dice_loss",
                 "generalized_dice",
-                "probabilities instead of logits; weights of each image inside the quotient, there of the batch outside",
+                "probabilities instead of logits; weights of each image in the quotient, there of the batch outside",
             ),
             _row("binary_dice_loss", "binary_dice", "probabilities instead of logits", smooth=2.0),
         ),
