@@ -58,15 +58,14 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             _row(
                 "dice_loss",
                 "dice",
-                "probabilities instead of logits; smooth=2, which counts once here and twice there; a class that is "
-                "not in the image is left out unless classes='all'",
+                "probabilities instead of logits; smooth counts once here and twice there; a class that is not in the "
+                "image is left out unless classes='all'",
                 smooth=2.0,
             ),
             _row(
                 "multiclass_generalized_dice_loss",
                 "generalized_dice",
-                "probabilities instead of logits; the weights are those of each image and inside the quotient, there "
-                "of the batch and factors of the losses of the classes",
+                "probabilities instead of logits; weights of each image in the quotient, there of the batch outside",
             ),
             _row("binary_dice_loss", "binary_dice", "probabilities instead of logits", smooth=2.0),
             _row("ntxent", "nt_xent", "reduced there, to the mean over positive pairs, which is our mean"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -75,15 +75,28 @@ def affinity(
     margin = checks.parameter(name, "margin", margin, scalar, above=0)
     edge_weight = checks.parameter(name, "edge_weight", edge_weight, scalar, minimum=0)
     same_weight = checks.parameter(name, "same_weight", same_weight, scalar, minimum=0)
-    sums = [_sums(*pair, margin, regions.axes) for pair in _pairs(regions)]
+    sums = [_sums(pair, margin, regions.axes) for pair in _pairs(regions)]
     apart, edges, together, same = (sum(column) for column in zip(*sums, strict=True))
     mean = lambda total, count: total / jnp.maximum(count, 1).astype(total.dtype)
     values = edge_weight * mean(apart, edges) + same_weight * mean(together, same)
     return regions.finish(name, values, weights, reduction, per="image")
 
 
-def _pairs(regions: Regions) -> Iterator[tuple[Array, Array, Array, Array, Array]]:
-    """Log-odds, targets and existence of every two neighbours, one direction of the pair at a time."""
+class _Pairs(NamedTuple):
+    """Pixels and the neighbours that lie in one direction from them."""
+
+    here: Array
+    there: Array
+    """Log-odds."""
+    a: Array
+    b: Array
+    """Class ids."""
+    both: Array
+    """Whether both exist."""
+
+
+def _pairs(regions: Regions) -> Iterator[_Pairs]:
+    """Every two neighbours, one direction at a time."""
     odds, ids = _log_odds(regions.marked), regions.labels
     exists = jnp.broadcast_to(True if regions.where is None else regions.where, ids.shape)
     n = len(regions.axes)
@@ -93,7 +106,7 @@ def _pairs(regions: Regions) -> Iterator[tuple[Array, Array, Array, Array, Array
             rows = tuple(axis + 1 for axis in regions.axes)
             a, b = (_part(ids, rows, steps, side) for side in (1, -1))
             both = _part(exists, rows, steps, 1) & _part(exists, rows, steps, -1)
-            yield here, there, a, b, both
+            yield _Pairs(here, there, a, b, both)
 
 
 def _part(array: Array, axes: tuple[int, ...], steps: tuple[int, ...], side: int) -> Array:
@@ -106,10 +119,9 @@ def _part(array: Array, axes: tuple[int, ...], steps: tuple[int, ...], side: int
     return lax.slice(array, starts, stops)
 
 
-def _sums(
-    here: Array, there: Array, a: Array, b: Array, both: Array, margin: Any, axes: tuple[int, ...]
-) -> tuple[Array, ...]:
+def _sums(pairs: _Pairs, margin: Any, axes: tuple[int, ...]) -> tuple[Array, ...]:
     """Sums and numbers over E and S of pairs of pixels, each taken both ways."""
+    here, there, a, b, both = pairs
     edge = picked(a, here.shape, -1) != picked(b, there.shape, -1)
     edge, same = edge & both[..., None], ~edge & both[..., None]
     ways = _divergence(there, here), _divergence(here, there)

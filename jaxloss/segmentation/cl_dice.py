@@ -42,7 +42,8 @@ def cl_dice(
     :math:`o_k = \max(0, x_k - \mathrm{dilate}(\mathrm{erode}(x_k)))` and :math:`x_{k+1} = \mathrm{erode}(x_k)`. To
     erode is to take the least of a pixel and its neighbours along each pixel axis, to dilate the largest of the block
     of 3 in every direction. What is outside the image, or masked, is no neighbour. Where neighbours are equal, the
-    gradient is shared between them.
+    gradient is shared between them. A pixel acts on the skeleton at several others, in both directions: its slope is
+    right to the last digits of the largest of these shares, which may cancel.
 
     Args:
       probabilities: real array ``[examples, *pixels, classes]``, in [0, 1]: softmax or sigmoid of the logits.

@@ -110,7 +110,8 @@ class Regions:
     def exists(self, size: Array | None, classes: str, *, include_background: bool = True) -> Array | None:
         """Return which classes of which images exist: None for all.
 
-        An image without pixels does not exist, nor, with "present", a class without pixels in the image.
+        An image without pixels does not exist, nor, with "present", a class without pixels in the image. In an image
+        with a label outside the classes every class exists, so that it is seen to be NaN.
         """
         exists = self._images()
         if classes == "present" and size is not None:
@@ -119,7 +120,10 @@ class Regions:
             shape = self.shape.shape
             foreground = lax.broadcasted_iota(jnp.int32, shape, len(shape) - 1) > 0
             exists = foreground if exists is None else exists & foreground
-        return exists if exists is None else jnp.broadcast_to(exists, self.shape.shape)
+        if exists is None:
+            return None
+        exists = exists if self.valid is None else exists | jnp.isnan(self.valid)
+        return jnp.broadcast_to(exists, self.shape.shape)
 
     def finish(
         self,
@@ -131,7 +135,7 @@ class Regions:
         exists: Array | None = None,
         per: Literal["region", "image"] = "region",
     ) -> Any:
-        """Mark the images with a label outside the classes, whether the class exists or not, and reduce."""
+        """Mark the images with a label outside the classes, and reduce."""
         valid, images = self.valid, self._images()
         if per == "image" and self.classes:
             valid, images = (x if x is None else x[..., 0] for x in (valid, images))

@@ -89,7 +89,7 @@ def binary_pixels(
         rows = (_logits if argument == "logits" else _probabilities)(rng, ids, regime, 2)
         if rows is None or regime in without:
             return None
-        soft = np.where(rng.random((n, 1)) < 0.5, ids.astype(float), rng.uniform(0.05, 0.95, (n, m)))
+        soft = np.where(rng.random((n, 1)) < 0.5, ids * 0.9 + 0.05, rng.uniform(0.05, 0.95, (n, m)))
         dense = ids.astype(float) if regime == Regime.EQUAL else soft
         return rows[..., 1], ids if labels == "integer" else dense
 

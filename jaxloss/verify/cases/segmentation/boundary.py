@@ -22,7 +22,7 @@ def _curve(x):
     p = np.broadcast_to(np.array([0.9, 0.8, 0.5, 0.1]), (len(x), 4)).copy()
     p[:, 1] = x
     distances = np.broadcast_to(np.array([-2.0, -1.0, 1.0, 2.0]), p.shape)
-    return p[..., None], distances[..., None].copy()
+    return np.stack([1 - p, p], -1), np.stack([-distances, distances], -1)
 
 
 def _reference(p, distances, axis=None, include_background=True):
