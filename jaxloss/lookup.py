@@ -55,6 +55,10 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             _row("multiclass_hinge_loss", "multiclass_hinge"),
             _row("multiclass_perceptron_loss", "multiclass_perceptron"),
             _row("multiclass_sparsemax_loss", "multiclass_sparsemax"),
+            _row("kl_divergence", "kl_divergence"),
+            _row("kl_divergence_with_log_targets", "kl_divergence_with_log_targets"),
+            _row("generalized_kl_divergence", "generalized_kl_divergence"),
+            _row("convex_kl_divergence", "generalized_kl_divergence", "deprecated there"),
         ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (
@@ -88,6 +92,12 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             ),
             _row("MultiMarginLoss multi_margin_loss", "weston_watkins", p=1, margin=1.0, normalize=True),
             _row("SoftMarginLoss soft_margin_loss", "logistic"),
+            _row(
+                "KLDivLoss kl_div",
+                "kl_divergence",
+                "summed over the last axis, there elementwise: the mean is their batchmean; log_target=True is "
+                "kl_divergence_with_log_targets",
+            ),
         ),
         # The target comes first there. With weights, the mean there divides by the number of elements.
         "keras": (
@@ -137,6 +147,11 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
                 "categorical_cross_entropy_with_integer_labels",
                 "from_logits=True is softmax_cross_entropy_with_integer_labels",
                 normalize=True,
+            ),
+            _row(
+                "kld KLD kl_divergence KLDivergence kullback_leibler_divergence",
+                "kl_divergence",
+                "logarithms of the predictions instead of probabilities, and nothing is clipped at 1e-7",
             ),
             _row(
                 "binary_focal_crossentropy BinaryFocalCrossentropy",
