@@ -69,6 +69,10 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             ),
             _row("binary_dice_loss", "binary_dice", "probabilities instead of logits", smooth=2.0),
             _row("ntxent", "nt_xent", "reduced there, to the mean over positive pairs, which is our mean"),
+            _row("kl_divergence", "kl_divergence"),
+            _row("kl_divergence_with_log_targets", "kl_divergence_with_log_targets"),
+            _row("generalized_kl_divergence", "generalized_kl_divergence"),
+            _row("convex_kl_divergence", "generalized_kl_divergence", "deprecated there"),
         ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (
@@ -102,6 +106,12 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             ),
             _row("MultiMarginLoss multi_margin_loss", "weston_watkins", p=1, margin=1.0, normalize=True),
             _row("SoftMarginLoss soft_margin_loss", "logistic"),
+            _row(
+                "KLDivLoss kl_div",
+                "kl_divergence",
+                "summed over the last axis, there elementwise: the mean is their batchmean; log_target=True is "
+                "kl_divergence_with_log_targets",
+            ),
         ),
         # The target comes first there. With weights, the mean there divides by the number of elements.
         "keras": (
@@ -151,6 +161,11 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
                 "categorical_cross_entropy_with_integer_labels",
                 "from_logits=True is softmax_cross_entropy_with_integer_labels",
                 normalize=True,
+            ),
+            _row(
+                "kld KLD kl_divergence KLDivergence kullback_leibler_divergence",
+                "kl_divergence",
+                "logarithms of the predictions instead of probabilities, and nothing is clipped at 1e-7",
             ),
             _row(
                 "binary_focal_crossentropy BinaryFocalCrossentropy",

@@ -51,8 +51,8 @@ def jensen_shannon(
     Returns: a scalar, or one value per row with ``reduction="none"``; in nats, between 0 and the entropy of beta.
     Raises: ValueError for unequal shapes, an axis that is not there or a beta out of its range, TypeError for integers.
     Example:
-      >>> log_p = jnp.log(jnp.array([[1.0, 0.0], [0.5, 0.5]]))
-      >>> jensen_shannon(log_p, jnp.array([[0.0, 1.0], [0.5, 0.5]]), reduction="none")
+      >>> log_p = jnp.log(jnp.array([[1.0, 0.0], [1.0, 0.0]]))
+      >>> jensen_shannon(log_p, jnp.array([[0.0, 1.0], [1.0, 0.0]]), reduction="none")
       Array([0.6931472, 0.       ], dtype=float32)
     References: Lin (1991), Divergence measures based on the Shannon entropy, doi:10.1109/18.61115; generalised, for
       distillation: Agarwal et al. (2024), arXiv:2306.13649.

@@ -91,8 +91,10 @@ def squared_distances(x: Array, y: Array) -> Array:
     square = jax.checkpoint(lambda u, v: (u - v) ** 2)  # what the gradient needs again is the samples
     if not len(rows):
         return jnp.zeros((*x.shape[:-1], y.shape[-2]), x.dtype)
-    unrolled = min(len(rows), 4)
-    total = sum(square(u, v) for u, v in zip(rows[:unrolled], columns[:unrolled], strict=True))
+    unrolled = min(len(rows), 4)  # a loop takes longer to compile
+    total = square(rows[0], columns[0])
+    for k in range(1, unrolled):
+        total += square(rows[k], columns[k])
     if len(rows) == unrolled:
         return total
     return lax.scan(lambda total, pair: (total + square(*pair), None), total, (rows[unrolled:], columns[unrolled:]))[0]

@@ -53,8 +53,8 @@ def log_gap(log_x: ArrayLike, y: ArrayLike) -> Array:
     for y < 0.
 
     Example:
-      >>> log_gap(jnp.array([-0.6931472]), jnp.array([0.5]))
-      Array([-1.904654e-09], dtype=float32)
+      >>> log_gap(jnp.array([-0.6931]), jnp.array([0.5]))
+      Array([4.7204972e-05], dtype=float32)
     """
     return _log_gap(*real_pair(log_x, y))
 
