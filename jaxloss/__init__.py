@@ -57,6 +57,14 @@ from jaxloss.classification import (
     weston_watkins,
 )
 from jaxloss.compose import regularized, weighted_sum
+from jaxloss.detection import (
+    ciou,
+    diou,
+    eiou,
+    giou,
+    iou,
+    siou,
+)
 from jaxloss.generative import (
     gaussian_vae_kl,
 )
@@ -116,13 +124,16 @@ __all__ = [
     "cauchy",
     "charbonnier",
     "checks",
+    "ciou",
     "coral",
     "cosine_distance",
     "cosine_similarity",
     "cumulative_link",
     "detection_focal",
+    "diou",
     "dual_focal",
     "dwd",
+    "eiou",
     "elastic_net",
     "entmax15",
     "entmax15_mapping",
@@ -134,11 +145,13 @@ __all__ = [
     "geman_mcclure",
     "generalized_cross_entropy",
     "get",
+    "giou",
     "group_lasso",
     "half_squared_error",
     "hinge",
     "huber",
     "in_top_k",
+    "iou",
     "l1",
     "l2",
     "large_margin_softmax",
@@ -170,6 +183,7 @@ __all__ = [
     "sigmoid_binary_cross_entropy",
     "sigmoid_focal",
     "sigmoid_focal_exp",
+    "siou",
     "smooth_l1",
     "smooth_labels",
     "smoothed_hinge",
