@@ -60,10 +60,13 @@ from jaxloss.compose import regularized, weighted_sum
 from jaxloss.detection import (
     ciou,
     diou,
+    distribution_focal,
     eiou,
     giou,
     iou,
+    quality_focal,
     siou,
+    varifocal,
 )
 from jaxloss.generative import (
     gaussian_vae_kl,
@@ -131,6 +134,7 @@ __all__ = [
     "cumulative_link",
     "detection_focal",
     "diou",
+    "distribution_focal",
     "dual_focal",
     "dwd",
     "eiou",
@@ -176,6 +180,7 @@ __all__ = [
     "periodic",
     "poly_cross_entropy",
     "pseudo_huber",
+    "quality_focal",
     "quantile",
     "reduce",
     "regularized",
@@ -201,6 +206,7 @@ __all__ = [
     "taylor_cross_entropy",
     "tukey_biweight",
     "update_confusions",
+    "varifocal",
     "weighted_sum",
     "welsch",
     "weston_watkins",

@@ -10,12 +10,20 @@ from jaxloss.detection.boxes import (
     giou,
     iou,
 )
+from jaxloss.detection.quality import (
+    distribution_focal,
+    quality_focal,
+    varifocal,
+)
 
 __all__ = [
     "ciou",
     "diou",
+    "distribution_focal",
     "eiou",
     "giou",
     "iou",
+    "quality_focal",
     "siou",
+    "varifocal",
 ]

@@ -74,9 +74,9 @@ def ciou(
 
     As in the paper and in torchvision, :math:`\alpha` is a weight that is held fixed: it has no gradient, so the
     gradient of this loss is not that of its value. As an argument, a number or one for each box, it is an ordinary
-    parameter. The slopes of :math:`\theta` are :math:`h / (w^2 + h^2)` and :math:`-w / (w^2 + h^2)`; the paper's authors
-    leave out the denominator. A box of no size has no aspect ratio, and then v = 0. Boxes that agree have loss 0 and
-    gradient 0.
+    parameter. The slopes of :math:`\theta` are :math:`h / (w^2 + h^2)` and :math:`-w / (w^2 + h^2)`, of which the
+    paper's authors omit the denominator. A box of no size has no aspect ratio, and then v = 0. Boxes that agree have
+    loss 0 and gradient 0.
 
     Args:
       predictions: real array, one box along the last axis, with any axes in front; in pixels or any other unit.
@@ -89,7 +89,7 @@ def ciou(
       for integer predictions.
     Example: a box that lies where it should, twice as wide and half as high.
       >>> ciou(jnp.array([0.0, 0, 4, 1]), jnp.array([1, -0.5, 3, 1.5]))
-      Array(0.696..., dtype=float32)
+      Array(0.6845134, dtype=float32)
     References: Zheng et al. (2020), Distance-IoU loss: faster and better learning for bounding box regression,
       arXiv:1911.08287.
     """
@@ -168,7 +168,7 @@ def siou(
       theta: exponent of the differences of the sides, at least 1; the paper takes 2 to 6. A number, or an array, which
         may be learned.
       where, weights, reduction: of the boxes, see :doc:`/reductions`.
-    Returns: a scalar, or one value per box with ``reduction="none"``; between 0 and 3.
+    Returns: a scalar, or one value per box with ``reduction="none"``; between 0 and 2.5.
     Raises: ValueError for unequal shapes, a last axis that is not 4, an unknown format or theta below 1, TypeError for
       integer predictions.
     Example: a unit square one side away from its target.

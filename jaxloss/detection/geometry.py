@@ -82,11 +82,27 @@ def boxes(
             f"{name}: predictions must have the 4 numbers of a box on their last axis, got shape {predictions.shape}"
         )
     predictions, targets = reduce.keep(name, where, predictions, targets, axis=-1)
-    x, y = (compare(*(box[..., j] for box in (predictions, targets) for j in (i, i + 2))) for i in (0, 1))
+    columns = (_columns(predictions), jnp.moveaxis(targets, -1, 0))
+    x, y = (compare(*(column[j] for column in columns for j in (i, i + 2))) for i in (0, 1))
     # A constant for the derivative: the losses do not depend on it.
     scale = lax.stop_gradient(power_of_two(jnp.maximum(x.hull, y.hull)))
     x, y = (jax.tree.map(lambda length: length * scale, axis) for axis in (x, y))
     return x, y
+
+
+@jax.custom_jvp
+def _columns(box: Array) -> tuple[Array, ...]:
+    """Return the four numbers of the boxes, each as an array."""
+    return tuple(jnp.moveaxis(box, -1, 0))
+
+
+# A sum over the four, of which it keeps one, has a transpose that XLA:CPU makes a loop without branches: value and
+# gradient of siou for 100000 boxes take 3 ms, where padding, the transpose of a slice, takes 18.
+@_columns.defjvp
+def _columns_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    (tangent,) = tangents
+    place = lax.broadcasted_iota(jnp.int32, tangent.shape, tangent.ndim - 1)
+    return _columns(*primals), tuple(jnp.sum(jnp.where(place == i, tangent, 0), axis=-1) for i in range(4))
 
 
 # A box whose edges come in the wrong order, or whose size is negative, is the rectangle between these edges. At size 0
