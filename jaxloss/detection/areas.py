@@ -94,7 +94,8 @@ def _or_one(x: Array) -> Array:
 def one_minus_iou(x: Axis, y: Axis) -> Array:
     """Area that one box covers and the other does not, by the area that either covers; 0 where both have none."""
     areas = _areas(x, y)
-    return jnp.where(areas.meet, (areas.only_prediction + areas.only_target) / areas.union, 1)
+    unknown = areas.union != areas.union  # NaN stays NaN
+    return jnp.where(areas.meet | unknown, (areas.only_prediction + areas.only_target) / areas.union, 1)
 
 
 # With A, B and I the areas of prediction, target and what they share, U = A + B - I, so that
@@ -144,17 +145,19 @@ def vacancy(x: Axis, y: Axis) -> Array:
 # where they do not meet.
 def _vacancy_jvp(primals: tuple[Axis, Axis], tangents: tuple[Axis, Axis]) -> tuple[Array, Any]:
     x, y = primals
-    hull, meet = _or_one(x.hull * y.hull), (x.overlap >= 0) & (y.overlap >= 0)
-    change = jnp.zeros_like(hull)
+    # Products with inverses: XLA divides by the product instead of twice, which underflows for a very flat hull.
+    inverse, meet = 1 / _or_one(x.hull * y.hull), (x.overlap >= 0) & (y.overlap >= 0)
+    change = jnp.zeros_like(inverse)
     for along, across, tangent in ((x, y, tangents[0]), (y, x, tangents[1])):
         near = along.target * across.short - along.short * across.beyond
         apart = along.target * across.target - across.size * along.short
         target_near = along.size * across.beyond - along.beyond * across.short
         target_apart = along.size * across.size - across.target * along.beyond
-        within = -jnp.where(meet, across.beyond, across.size) / hull
-        beyond = jnp.where(meet, near, apart) / hull / _or_one(along.hull)
-        target_within = -jnp.where(meet, across.short, across.target) / hull
-        target_beyond = jnp.where(meet, target_near, target_apart) / hull / _or_one(along.hull)
+        shorter = 1 / _or_one(along.hull)
+        within = -jnp.where(meet, across.beyond, across.size) * inverse
+        beyond = jnp.where(meet, near, apart) * inverse * shorter
+        target_within = -jnp.where(meet, across.short, across.target) * inverse
+        target_beyond = jnp.where(meet, target_near, target_apart) * inverse * shorter
         prediction = Slopes(within, beyond, within + beyond)
         target = Slopes(target_within, target_beyond, target_within + target_beyond)
         change += change_of(along, tangent, prediction, target)

@@ -205,10 +205,13 @@ def _swelling(axis: Axis) -> Array:
 @_swelling.defjvp
 def _swelling_jvp(primals: tuple[Axis], tangents: tuple[Axis]) -> tuple[Array, Array]:
     (axis,), (tangent,) = primals, tangents
-    hull = _positive(axis.hull)
-    within, beyond, target_beyond = 1 / hull, axis.short + axis.target, axis.beyond + axis.size
-    prediction = Slopes(within, beyond / hull / hull, (hull + beyond) / hull / hull)
-    target = Slopes(-within, -target_beyond / hull / hull, -(hull + target_beyond) / hull / hull)
+    within = 1 / _positive(axis.hull)
+    beyond = (axis.short + axis.target) * within * within
+    target_beyond = (axis.beyond + axis.size) * within * within
+    prediction, target = (
+        Slopes(within, beyond, within + beyond),
+        Slopes(-within, -target_beyond, -within - target_beyond),
+    )
     return _swelling(axis), change_of(axis, tangent, prediction, target)
 
 

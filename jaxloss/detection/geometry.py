@@ -15,7 +15,6 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from jaxloss import checks, reduce
-from jaxloss.numerics.elementary import power_of_two
 
 __all__ = ["Axis", "Ends", "Format", "Middles", "boxes"]
 
@@ -85,7 +84,7 @@ def boxes(
     columns = (_columns(predictions), jnp.moveaxis(targets, -1, 0))
     x, y = (compare(*(column[j] for column in columns for j in (i, i + 2))) for i in (0, 1))
     # A constant for the derivative: the losses do not depend on it.
-    scale = lax.stop_gradient(power_of_two(jnp.maximum(x.hull, y.hull)))
+    scale = _unit(lax.stop_gradient(jnp.maximum(x.hull, y.hull)))
     x, y = (jax.tree.map(lambda length: length * scale, axis) for axis in (x, y))
     return x, y
 
@@ -148,6 +147,13 @@ def _axis(
     overlap = jnp.minimum(jnp.minimum(size, target), jnp.minimum(*across))
     hull = jnp.maximum(jnp.maximum(size, target), jnp.maximum(*across))
     return Axis(place, size, target, growth, shift, left, right, overlap, hull)
+
+
+def _unit(length: Array) -> Array:
+    """Return the power of two that brings a length to between 1 and 2."""
+    integer, bits, bias = (jnp.int32, 23, 127) if length.dtype == jnp.float32 else (jnp.int64, 52, 1023)
+    exponent = jnp.minimum(lax.bitcast_convert_type(length, integer) >> bits, 2 * bias - 1)
+    return lax.bitcast_convert_type((2 * bias - exponent) << bits, length.dtype)
 
 
 def _length(size: Array) -> Array:
