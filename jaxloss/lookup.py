@@ -55,6 +55,21 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             _row("multiclass_hinge_loss", "multiclass_hinge"),
             _row("multiclass_perceptron_loss", "multiclass_perceptron"),
             _row("multiclass_sparsemax_loss", "multiclass_sparsemax"),
+            _row(
+                "dice_loss",
+                "dice",
+                "probabilities instead of logits; smooth=2, which counts once here and twice there; a class that is "
+                "not in the image is left out unless classes='all'",
+                smooth=2.0,
+            ),
+            _row(
+                "multiclass_generalized_dice_loss",
+                "generalized_dice",
+                "probabilities instead of logits; the weights are those of each image and inside the quotient, there "
+                "of the batch and factors of the losses of the classes",
+            ),
+            _row("binary_dice_loss", "binary_dice", "probabilities instead of logits", smooth=2.0),
+            _row("ntxent", "nt_xent", "reduced there, to the mean over positive pairs, which is our mean"),
         ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (
@@ -156,6 +171,22 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
                 "generalized_cross_entropy",
                 "logits instead of probabilities",
                 q=0.5,
+            ),
+            _row(
+                "dice Dice",
+                "binary_dice",
+                "one value for each image, there one for the batch and all classes, as with axis=(0, 1, ...); nothing "
+                "labelled and nothing predicted costs 0, there 1",
+                smooth=0.0,
+            ),
+            _row(
+                "tversky Tversky",
+                "binary_tversky",
+                "one value for each image, there one for the batch and all classes, as with axis=(0, 1, ...); alpha_fp "
+                "is their alpha, which weighs false negatives up to Keras 3.15.1",
+                alpha_fp=0.5,
+                beta_fn=0.5,
+                smooth=0.0,
             ),
         ),
     }

@@ -155,16 +155,17 @@ def test_keras_computes_the_same_under_its_name_but_for_what_the_row_says(alias,
     theirs = getattr(
         keras.losses, next(name for name in reversed(alias.names) if name[0].isupper() and len(name) > 4)
     )()
-    predictions, targets = _draw(
-        alias.loss, {"softmax_focal": "dense", "generalized_cross_entropy": "integer"}.get(alias.loss)
-    )
+    kinds = {"softmax_focal": "dense", "generalized_cross_entropy": "integer"}
+    kinds |= {"binary_dice": "dense", "binary_tversky": "dense"}
+    predictions, targets = _draw(alias.loss, kinds.get(alias.loss))
     if alias.loss == "multiclass_hinge":
         targets = np.eye(predictions.shape[-1], dtype=np.float32)[np.arange(6) % 5]
         predictions[np.arange(6), np.arange(6) % 5] -= 4  # where the true class trails, the 0 does not show
     if alias.loss == "squared_log_error":
         predictions, targets = abs(predictions), abs(targets)
     finish, probabilities = KERAS.get(alias.loss, (None, None))
-    got = get(f"keras.{alias.names[0]}")(predictions, targets)
+    regions = {"axis": (0, 1)} if alias.loss in ("binary_dice", "binary_tversky") else {}
+    got = get(f"keras.{alias.names[0]}")(predictions, targets, **regions)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         due = theirs(targets, predictions if probabilities is None else probabilities(predictions))
     np.testing.assert_allclose(got if finish is None else finish(got), due, rtol=3e-5)

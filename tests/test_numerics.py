@@ -92,6 +92,27 @@ def bell(x):
     return sigma(x) * sigma(-x)
 
 
+def moment(x, n=0):
+    """The integral of t^n e^(xt), by its series or by parts."""
+    if abs(x) < 1:
+        return mp.nsum(lambda k: x**k / (mp.factorial(k) * (k + n + 1)), [0, 60])
+    return mp.expm1(x) / x if n == 0 else (mp.exp(x) - n * moment(x, n - 1)) / x
+
+
+def excess(x):
+    with mp.workdps(400):
+        return mp.expm1(x) - x
+
+
+def above_its_underflow(dtype):
+    """Numbers whose square, half of what is due, is representable."""
+    return (lambda x: x[np.abs(x) > (1e-18 if dtype is np.float32 else 1e-150)])(signed(dtype))
+
+
+def below_its_overflow(dtype):
+    return (lambda x: x[np.abs(x) < (80 if dtype is np.float32 else 700)])(signed(dtype))
+
+
 @dataclass(frozen=True)
 class Unary:
     function: Callable
@@ -147,6 +168,14 @@ UNARY = [
             lambda x: (1 + x * x) ** mp.mpf(-1.5),
         ),
         (4, 4, 8),
+    ),
+    Unary(numerics.expm1, (mp.expm1, mp.exp, mp.exp), (4, 4, 4)),
+    Unary(numerics.exp_excess, (excess, mp.expm1, mp.exp), (4, 4, 4), draw=above_its_underflow),
+    Unary(
+        numerics.exp_moment,
+        (moment, lambda x: moment(x, 1), lambda x: moment(x, 2)),
+        (8, 8, 16),
+        draw=below_its_overflow,
     ),
 ]
 
@@ -212,6 +241,9 @@ NAIVE = {
     "log1mexp": lambda x: jnp.log(1 - jnp.exp(-x)),
     "log1p_square": lambda x: jnp.log(1 + x * x),
     "sqrt1pm1_square": lambda x: jnp.sqrt(1 + x * x) - 1,
+    "expm1": lambda x: jnp.exp(x) - 1,
+    "exp_excess": lambda x: jnp.expm1(x) - x,
+    "exp_moment": lambda x: (jnp.exp(x) - 1) / x,
 }
 
 
@@ -265,6 +297,12 @@ def draw_power(dtype):
 def draw_boxcox(dtype):
     x = np.concatenate([spread(dtype), -rng.random(100), -(10.0 ** rng.uniform(-6, 0, 100))]).astype(dtype)
     return x, bounded_exponent(np.log1p(x.astype(float)), dtype, x.size)
+
+
+def draw_log_gap(dtype):
+    y = spread(dtype)
+    apart = np.concatenate([np.zeros(50), 10.0 ** rng.uniform(-7, 1, y.size - 50)]) * rng.choice([-1, 1], y.size)
+    return (np.log(y.astype(float)) + rng.permutation(apart)).astype(dtype), y
 
 
 def boxcox(x, lam):
@@ -332,6 +370,24 @@ def test_binary(case, dtype):
     assert value <= case.bound[0]
     assert max(slopes[0::2]) <= case.bound[1]
     assert max(slopes[1::2]) <= case.bound[2]
+
+
+@dtypes
+def test_log_gap(dtype):
+    log_x, y = draw_log_gap(dtype)
+    apart = [a - mp.log(b) for a, b in zip(exact(log_x), exact(y), strict=True)]
+    sizes = [mp.log(b) * mp.mpf(2) ** -6 for b in exact(y)]
+    with in_dtype(dtype):
+        slopes = jax.jit(jax.vmap(jax.grad(numerics.log_gap, (0, 1))))(log_x, y)
+        assert ulps(jax.jit(numerics.log_gap)(log_x, y), apart, dtype, sizes) <= 2
+        assert ulps(log_x - np.log(y), apart, dtype, sizes) > 20
+    np.testing.assert_array_equal(slopes[0], 1)
+    assert ulps(slopes[1], [-1 / b for b in exact(y)], dtype) <= 4
+
+
+def test_log_gap_at_its_limits():
+    log_x, y = jnp.array([0.0, -jnp.inf, 0.0, 0.0]), jnp.array([0.0, 1.0, jnp.inf, -1.0])
+    np.testing.assert_array_equal(numerics.log_gap(log_x, y), [np.inf, -np.inf, -np.inf, np.nan])
 
 
 FIXED = [-2, -0.5, 0.5, 1.5, 3, 4.5, 5, 1 / 3, 20.1]

@@ -59,7 +59,7 @@ def softmax_focal(
     rows = labelled_rows(name, logits, labels, axis=axis, where=where, ignore_index=ignore_index)
     gamma = checks.parameter(name, "gamma", gamma, jax.ShapeDtypeStruct((), rows.scores.dtype), minimum=0)
     alpha = None if class_alpha is None else class_table(name, "class_alpha", class_alpha, rows.scores, rows.axis)
-    values = rows.expected(lambda nll: _focus(nll, gamma), alpha)
+    values = rows.expected(lambda nll: focus(nll, gamma), alpha)
     return reduce.apply(name, values, where=rows.where, weights=weights, reduction=reduction)
 
 
@@ -107,7 +107,7 @@ def poly_cross_entropy(
 
 
 @jax.custom_jvp
-def _focus(nll: Array, gamma: Array | float) -> Array:
+def focus(nll: Array, gamma: Array | float) -> Array:
     """Return m^gamma nll with m = 1 - e^-nll."""
     return numerics.power(miss(nll), gamma) * nll
 
@@ -122,10 +122,10 @@ def _focus_jvp(primals, tangents):
         slope += numerics.power(m, gamma) * (1 + gamma * _balance(nll)) * change
     if not isinstance(dgamma, SymbolicZero):
         slope += jnp.where(m == 0, 0, numerics.xlogy(numerics.power(m, gamma), m) * nll) * dgamma
-    return _focus(nll, gamma), slope
+    return focus(nll, gamma), slope
 
 
-_focus.defjvp(_focus_jvp, symbolic_zeros=True)
+focus.defjvp(_focus_jvp, symbolic_zeros=True)
 
 
 def _balance(nll: Array) -> Array:

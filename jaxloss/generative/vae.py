@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import jax.numpy as jnp
-from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
-from jaxloss import checks, reduce
-from jaxloss.numerics.elementary import derivative, horner
+from jaxloss import checks, numerics, reduce
 from jaxloss.reduce import Reduction
 
 __all__ = ["gaussian_vae_kl"]
@@ -62,7 +59,7 @@ def gaussian_vae_kl(
     checks.choice(name, "latent_reduction", latent_reduction, ("sum", "mean"))
     free_bits = checks.parameter(name, "free_bits", free_bits, mean, minimum=0)
     mean, log_variance = reduce.keep(name, where, mean, log_variance, axis=axis)
-    latents = (0.5 * mean) * mean + 0.5 * _exp_excess(log_variance)
+    latents = (0.5 * mean) * mean + 0.5 * numerics.exp_excess(log_variance)
     if not (isinstance(free_bits, int | float) and free_bits == 0):
         latents = jnp.where(latents > free_bits, latents, free_bits)
     values = jnp.sum(latents, axis)
@@ -71,26 +68,3 @@ def gaussian_vae_kl(
     beta = checks.parameter(name, "beta", beta, values, minimum=0)
     values = values if isinstance(beta, int | float) and beta == 1 else values * beta
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
-
-
-def _series(x: Array) -> tuple[Array, Array]:
-    """Return (e^x - 1 - x) / x^2 = 1/2! + x/3! + x^2/4! + ..., and whether x is small enough for it.
-
-    After 13 terms (float32) or 24 the next is below half a unit in the last place for x < 2. From there on, and below
-    -1, the difference loses no more than a digit in the last place.
-    """
-    terms = 13 if x.dtype == jnp.float32 else 24
-    return horner(x, [1 / math.factorial(k + 2) for k in range(terms)]), (x > -1) & (x < 2)
-
-
-@derivative(jnp.exp)
-def _expm1(x: Array) -> Array:
-    series, near = _series(x)
-    return jnp.where(near, x + x * x * series, jnp.exp(x) - 1)
-
-
-@derivative(lambda x: _expm1(x))
-def _exp_excess(x: Array) -> Array:
-    """e^x - 1 - x, which is x^2 / 2 near 0."""
-    series, near = _series(x)
-    return jnp.where(near, x * x * series, (jnp.exp(x) - 1) - x)

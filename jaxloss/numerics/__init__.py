@@ -22,16 +22,21 @@ from jaxloss.numerics.elementary import (
     sqrt1pm1_square,
     tanh,
 )
+from jaxloss.numerics.exponentials import exp_excess, exp_moment, expm1
 from jaxloss.numerics.pairs import hypot, xlogy
-from jaxloss.numerics.powers import boxcox, power
+from jaxloss.numerics.powers import boxcox, log_gap, power
 from jaxloss.numerics.rows import logsumexp, normalize, safe_norm
 
 __all__ = [
     "boxcox",
+    "exp_excess",
+    "exp_moment",
+    "expm1",
     "hypot",
     "log1mexp",
     "log1p_square",
     "log_cosh",
+    "log_gap",
     "log_sigmoid",
     "logsumexp",
     "normalize",

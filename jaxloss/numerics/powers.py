@@ -1,4 +1,4 @@
-"""Powers with a fixed or a learned exponent, in extended precision at a fraction of the price of ``lax.pow``."""
+"""Powers and logarithms in extended precision, at a fraction of the price of ``lax.pow``."""
 
 import math
 from fractions import Fraction
@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from jaxloss.numerics.elementary import as_real, horner, real_pair
 
-__all__ = ["boxcox", "power"]
+__all__ = ["boxcox", "log_gap", "power"]
 
 
 def power(x: ArrayLike, p: ArrayLike) -> Array:
@@ -44,6 +44,19 @@ def boxcox(x: ArrayLike, lam: ArrayLike) -> Array:
       Array([0.0009995, 0.0009995, 0.001    ], dtype=float32)
     """
     return _boxcox(*real_pair(x, lam), 0)
+
+
+def log_gap(log_x: ArrayLike, y: ArrayLike) -> Array:
+    """Gap log x - log y of a logarithm and a positive number, where x is next to y.
+
+    It is within 2 ulp of itself or 1/32 ulp of log y, whichever is larger. Derivatives 1 and -1/y. inf at y = 0 and NaN
+    for y < 0.
+
+    Example:
+      >>> log_gap(jnp.array([-0.6931472]), jnp.array([0.5]))
+      Array([-1.904654e-09], dtype=float32)
+    """
+    return _log_gap(*real_pair(log_x, y))
 
 
 # ---- x^(p - k): k counts the derivatives taken, so that p - 1 never rounds away a small p ----------------------------
@@ -179,6 +192,18 @@ def _log(x: Array, shift: int) -> Array:
 @_log.defjvp
 def _(shift: int, xs: tuple, dxs: tuple) -> tuple:
     return _log(xs[0], shift), dxs[0] / (shift + xs[0])
+
+
+@jax.custom_jvp
+@partial(jax.jit, inline=True)
+def _log_gap(log_x: Array, y: Array) -> Array:
+    total, rest = _log_parts(y, 0)
+    return _limits(y, jnp.inf, -jnp.inf, (log_x - total) - rest)
+
+
+@_log_gap.defjvp
+def _(xy: tuple, dxy: tuple) -> tuple:
+    return _log_gap(*xy), dxy[0] - dxy[1] / xy[1]
 
 
 @partial(jax.jit, static_argnums=(3,), inline=True)

@@ -94,7 +94,8 @@ def _(axes: tuple, ord: float, xs: tuple, dxs: tuple) -> tuple:
     return h, jnp.sum(slope * dxs[0], axes, keepdims=True)
 
 
-# u = x / h: du = (dx - u sum(u dx)) / h.
+# u = x / h: du = (dx - u sum(u dx)) / h. What rounding leaves of dx along u is as large as a small component across u;
+# taking the part along u away once more removes it.
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _normalize(x: Array, axes: tuple[int, ...]) -> Array:
     x = x * power_of_two(jnp.max(jnp.abs(x), axes, keepdims=True))
@@ -106,12 +107,13 @@ def _normalize(x: Array, axes: tuple[int, ...]) -> Array:
 def _(axes: tuple, xs: tuple, dxs: tuple) -> tuple:
     u = _normalize(xs[0], axes)
     across = dxs[0] - u * jnp.sum(u * dxs[0], axes, keepdims=True)
+    across = across - u * jnp.sum(u * across, axes, keepdims=True)
     return u, across * reciprocal(_norm(xs[0], axes, 2.0))
 
 
 def _shifted_exp(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
     """The maximum m of the row (0 if it is -inf) and e^(x - m); entries equal to m give 1 even when m = inf."""
-    m = jnp.max(x, axes, keepdims=True)
+    m = jnp.max(x, axes, keepdims=True, initial=-jnp.inf)
     m = jnp.where(m == -jnp.inf, 0, m)
     return m, jnp.exp(jnp.where(x == m, 0, x - m))
 

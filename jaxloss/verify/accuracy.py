@@ -147,6 +147,10 @@ def _due(function: Callable[..., Any], event: list[Any], case: Case) -> _Due:
         largest = steepest * max(1, max(map(abs, flat), default=mpf(0)))
         sensitivities = _gradient_sensitivity(lambda numbers: slopes_of(numbers, 1), flat, above)
         gradient_scales = [min(scale, largest) for scale in sensitivities]
+    # Due for what the loss holds fixed is exactly 0. The values depend on its last digits all the same.
+    held = [i in case.inputs.held for i, item in enumerate(event) for _ in _flatten([item])[0]]
+    gradients = [(mpf(0), mpf(0)) if fixed else sides for fixed, sides in zip(held, gradients, strict=True)]
+    gradient_scales = [mpf(0) if fixed else scale for fixed, scale in zip(held, gradient_scales, strict=True)]
     return _Due(values, value_scales, gradients, gradient_scales)
 
 

@@ -72,6 +72,11 @@ class Inputs:
     """Positions of the data arguments that have a member axis; None: all."""
     value_per: Literal["event", "member", "class"] = "event"
     """What a value of the unreduced loss, and hence a weight, belongs to."""
+    neighbours: bool = False
+    """Whether members know their neighbours, as pixels may: then only members at the end of the line can be masked as
+    if they were not there, and only turning it round changes no value."""
+    held: tuple[int, ...] = ()
+    """Positions of the data arguments that the loss holds fixed: their gradient is exactly 0, whatever it would be."""
 
     def __call__(
         self, rng: np.random.Generator, events: int, regime: Regime = Regime.ORDINARY

@@ -6,7 +6,7 @@ They take six events. What costs time is compiling, so that a law compiles what 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,14 @@ from jaxloss.verify.case import Property
 from jaxloss.verify.findings import LawError, close, raises, require
 from jaxloss.verify.gradients import GradientError, check_orders
 from jaxloss.verify.properties import declared_properties_hold
+from jaxloss.verify.reductions import (
+    empty_is_zero,
+    masked_is_removed,
+    masked_members_are_removed,
+    masks_stretch,
+    reductions_agree,
+    weights_repeat,
+)
 from jaxloss.verify.trial import EVENTS, Trial
 
 __all__ = ["LAWS"]
@@ -46,10 +54,17 @@ def signature(trial: Trial) -> None:
 
 
 def gradient(trial: Trial) -> None:
-    """Reverse mode, forward mode and central differences agree for all data and learnable parameters, in float64."""
+    """Reverse mode, forward mode and central differences agree for all data and learnable parameters, in float64.
+
+    What the loss declares to hold fixed has zero gradient.
+    """
     with jax.enable_x64(True):
         floats, learnable, call = _differentiable(trial)
     _check_gradients(1, trial, call, floats, learnable)
+    for i, slope in zip(trial.floats, trial.gradients, strict=True):
+        if i in trial.case.inputs.held:
+            what = f"{trial.case.inputs.names[i]} is declared to be held fixed"
+            require(not np.any(slope), f"{what}: its gradient is {slope}, due 0")
 
 
 def second_derivative(trial: Trial) -> None:
@@ -57,164 +72,6 @@ def second_derivative(trial: Trial) -> None:
     with jax.enable_x64(True):
         floats, learnable, call = _differentiable(trial)
     _check_gradients(2, trial, call, floats, learnable)
-
-
-def masked_is_removed(trial: Trial) -> None:
-    """``loss(x, where=m)`` equals ``loss(x[m])`` with NaN, inf or a label of -100 behind the mask; gradient there 0."""
-    kept = np.array([True, False, True, True, False, True])
-    case, members = trial.case, trial.case.inputs.has_members
-    # What has no members, such as the proxies of the classes, is not masked either.
-    whole = case.inputs.members is None
-    poisoned = tuple(_poison(a) if whole or members(i) else a for i, a in enumerate(trial.data))
-    removed = tuple(a[kept] for a in trial.data)
-
-    @trial.compiled
-    def run(poisoned: Any, removed: Any, where: Any) -> Any:
-        slope = lambda key: jax.grad(lambda v: case(*poisoned, **{key: v}, where=where))(jnp.float32(case.params[key]))
-        masked = {
-            "sum": case(*poisoned, where=where, reduction="sum"),
-            "mean": case(*poisoned, where=where),
-            "none": case(*poisoned, where=where, reduction="none"),
-            "slopes": trial.gradients_at(*poisoned, where=where),
-            "learnable": {key: slope(key) for key in case.learnable},
-        }
-        return masked, {
-            "sum": case(*removed, reduction="sum"),
-            "mean": case(*removed),
-            "slopes": trial.gradients_at(*removed),
-        }
-
-    got, due = run(poisoned, removed, trial.where(kept))
-    for reduction in ("mean", "sum"):
-        close(got[reduction], due[reduction], f"{reduction} with nan and inf behind the mask")
-    for name, slope, slope_due in zip(_names(trial), got["slopes"], due["slopes"], strict=True):
-        leaked = np.asarray(slope)[~kept]
-        require(bool(np.all(leaked == 0)), f"gradient of {name} with nan and inf behind the mask: {leaked}, due 0")
-        close(np.asarray(slope)[kept], slope_due, f"gradient of {name} where kept, with nan and inf behind the mask")
-    for key, slope in got["learnable"].items():
-        require(bool(np.all(np.isfinite(slope))), f"gradient of {key} with nan and inf behind the mask: {slope}")
-    close(got["none"], jnp.where(trial.weights(kept), trial.values, 0), "reduction='none'")
-
-
-def masked_members_are_removed(trial: Trial) -> None:
-    """A masked pixel, example or item is as if its event had never had it, with NaN, inf or a label of -100 there."""
-    case, inputs = trial.case, trial.case.inputs
-    if inputs.members is None:
-        return
-    dropped = (1, inputs.members - 1)
-    kept = ~np.isin(np.arange(inputs.members), dropped)
-    poisoned = tuple(
-        _poison(a.swapaxes(0, 1), dropped).swapaxes(0, 1) if inputs.has_members(i) else a
-        for i, a in enumerate(trial.data)
-    )
-    removed = tuple(a[:, kept] if inputs.has_members(i) else a for i, a in enumerate(trial.data))
-
-    @trial.compiled
-    def run(poisoned: Any, removed: Any, where: Any) -> Any:
-        results = lambda data, **options: {
-            "sum": case(*data, **options, reduction="sum"),
-            "mean": case(*data, **options),
-            "none": case(*data, **options, reduction="none"),
-            "slopes": trial.gradients_at(*data, **options, reduction="sum"),
-        }
-        return results(poisoned, where=where), results(removed)
-
-    got, due = run(poisoned, removed, jnp.broadcast_to(kept, (EVENTS, inputs.members)))
-    for reduction in ("mean", "sum"):
-        close(got[reduction], due[reduction], f"{reduction} with nan and inf at masked members")
-    values = np.asarray(got["none"])
-    if inputs.value_per == "member":
-        require(bool(np.all(values[:, ~kept] == 0)), f"values of masked members: {values[:, ~kept]}, due 0")
-        values = values[:, kept]
-    close(values, due["none"], "reduction='none' with nan and inf at masked members")
-    for i, slope, slope_due in zip(trial.floats, map(np.asarray, got["slopes"]), due["slopes"], strict=True):
-        what = f"gradient of {inputs.names[i]} with nan and inf at masked members"
-        if inputs.has_members(i):
-            require(bool(np.all(slope[:, ~kept] == 0)), f"{what}: {slope[:, ~kept]}, due 0")
-            slope = slope[:, kept]
-        close(slope, slope_due, what)
-
-
-def masks_stretch(trial: Trial) -> None:
-    """Axes of size 1 of ``where`` and ``weights`` stretch; a mask with fewer axes is refused."""
-    case, rows = trial.case, trial.grid(*trial.data)
-
-    @trial.compiled
-    def run(column: Any, *rows: Any) -> Any:
-        where, weights, first = trial.where(column), trial.weights(column.astype(jnp.float32)), [a[0] for a in rows]
-        return case(*rows, where=where), case(*rows, weights=weights), case(*first, where=True), case(*first)
-
-    masked, weighted, everywhere, due = run(jnp.array([[True], [False]]), *rows)
-    close(masked, due, "where of shape (2, 1) on (2, 3)")
-    close(weighted, due, "weights of shape (2, 1) on (2, 3)")
-    close(everywhere, due, "where=True")
-    for options in ({"where": jnp.ones(3, bool)}, {"weights": jnp.ones(3)}):
-        raises(
-            ValueError,
-            lambda o=options: trial.case(*rows, **o),
-            f"{next(iter(options))} of shape (3,) on (2, 3)",
-            trial,
-        )
-
-
-def weights_repeat(trial: Trial) -> None:
-    """An integer weight counts an event that often, weight 0 removes it, and ``"mean"`` divides by their sum."""
-    counts = np.array([1, 0, 3, 2, 1, 0])
-    case, weights = trial.case, trial.weights(jnp.asarray(counts, jnp.float32))
-    repeated = tuple(jnp.repeat(a, counts, axis=0) for a in trial.data)
-
-    @trial.compiled
-    def run(data: Any, repeated: Any, weights: Any) -> Any:
-        reductions = {
-            reduction: (case(*data, weights=weights, reduction=reduction), case(*repeated, reduction=reduction))
-            for reduction in ("mean", "sum")
-        }
-        slope = jax.grad(lambda w: case(*data, weights=w, reduction="sum"))(weights)
-        return reductions, case(*data, weights=weights, reduction="none"), slope
-
-    reductions, values, slope = run(trial.data, repeated, weights)
-    for reduction, (got, due) in reductions.items():
-        close(got, due, f"{reduction} with integer weights")
-    close(values, trial.values * weights, "reduction='none'")
-    due = trial.values.reshape(*slope.shape, -1).sum(-1)  # a weight of an event is that of all its values
-    close(slope, due.reshape(slope.shape), "gradient of the sum with respect to the weights")
-
-
-def reductions_agree(trial: Trial) -> None:
-    """The sum is the sum of ``"none"``, a function receives values and weights, an unknown name is refused."""
-    close(trial.case(*trial.data, reduction="sum"), jnp.sum(trial.values), "sum against the sum of 'none'")
-    values, weights = trial.case(*trial.data, reduction=lambda values, weights: (values, weights))
-    require(values.shape == weights.shape, f"a function received shapes {values.shape} and {weights.shape}")
-    mean = trial.case(*trial.data, reduction="mean")
-    close(mean, jnp.sum(values * weights) / jnp.sum(weights), "mean against sum(w v) / sum(w)")
-    require(mean.shape == (), f"mean has shape {mean.shape}, due ()")
-    raises(ValueError, lambda: trial.case(*trial.data, reduction="avg"), "reduction='avg'", trial)
-
-
-def empty_is_zero(trial: Trial) -> None:
-    """Nothing left gives 0 with zero gradient: all masked, no weight, or no event at all."""
-    nothing = {
-        "all masked": {"where": trial.where(jnp.zeros(EVENTS, bool))},
-        "no weight": {"weights": trial.weights(jnp.zeros(EVENTS))},
-    }
-    none = tuple(a[:0] for a in trial.data)
-
-    @trial.compiled
-    def run(nothing: Any, data: Any, none: Any) -> Any:
-        reduced = {
-            what: {reduction: trial.case(*data, **options, reduction=reduction) for reduction in ("mean", "sum")}
-            for what, options in nothing.items()
-        }
-        slopes = {what: trial.gradients_at(*data, **options) for what, options in nothing.items()}
-        return reduced | {"no events": {"mean": trial.case(*none)}}, slopes
-
-    reduced, slopes = run(nothing, trial.data, none)
-    for what, results in reduced.items():
-        for reduction, got in results.items():
-            require(bool(got == 0), f"{what}: {reduction} is {got}, due 0")
-    for what, gradients in slopes.items():
-        for name, slope in zip(_names(trial), gradients, strict=True):
-            require(bool(jnp.all(slope == 0)), f"{what}: gradient of {name} is {slope}, due 0")
 
 
 def transforms_agree(trial: Trial) -> None:
@@ -242,7 +99,7 @@ def transforms_agree(trial: Trial) -> None:
     for transform, got in values.items():
         close(got, trial.values, f"{transform} against the plain call")
     for transform, slopes in gradients.items():
-        for name, got, due in zip(_names(trial), slopes, trial.gradients, strict=True):
+        for name, got, due in zip(trial.float_names, slopes, trial.gradients, strict=True):
             close(got, due, f"gradient of {name} under {transform}")
 
 
@@ -289,7 +146,7 @@ def low_precision_is_computed_in_float32(trial: Trial) -> None:
         require(got.dtype == jnp.float32, f"{dtype.__name__} inputs gave {got.dtype}, due float32")
         close(got, trial.case(*wide, reduction="none"), f"values of {dtype.__name__} inputs")
         slopes = trial.gradients_at(*narrow, reduction="sum")
-        for name, slope, due in zip(_names(trial), slopes, trial.gradients_at(*wide, reduction="sum"), strict=True):
+        for name, slope, due in zip(trial.float_names, slopes, trial.gradients_at(*wide, reduction="sum"), strict=True):
             require(slope.dtype == dtype, f"gradient of {name} is {slope.dtype}, due {dtype.__name__}")
             rounding = 2 * float(jnp.finfo(dtype).eps)
             close(slope.astype(jnp.float32), due, f"gradient of {name} in {dtype.__name__}", rounding)
@@ -344,7 +201,7 @@ def events_are_interchangeable(trial: Trial) -> None:
         due = trial.values[:, classes] if inputs.value_per == "class" else trial.values
         close(trial.case(rows[..., classes], moved, reduction="none"), due, "classes permuted")
     if inputs.members is not None:
-        moved = _odd_first(inputs.members)
+        moved = np.arange(inputs.members)[::-1] if inputs.neighbours else _odd_first(inputs.members)
         data = (a[:, moved] if inputs.has_members(i) else a for i, a in enumerate(trial.data))
         due = trial.values[:, moved] if inputs.value_per == "member" else trial.values
         close(trial.case(*data, reduction="none"), due, "members permuted")
@@ -377,13 +234,14 @@ LAWS: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
 def _differentiable(trial: Trial) -> tuple[list[Any], list[Any], Callable[..., Any]]:
     """Float data, learnable parameters, and the unreduced loss as a function of both, in float64."""
     learnable = list(trial.case.learnable)
+    free = [i for i in trial.floats if i not in trial.case.inputs.held]
 
     def call(floats: list[Any], params: list[Any]) -> Any:
-        moved = dict(zip(trial.floats, floats, strict=True))
+        moved = dict(zip(free, floats, strict=True))
         data = [moved.get(i, a) for i, a in enumerate(trial.data)]
         return trial.case(*data, **dict(zip(learnable, params, strict=True)), reduction="none")
 
-    floats = [trial.data[i].astype(jnp.float64) for i in trial.floats]
+    floats = [trial.data[i].astype(jnp.float64) for i in free]
     return floats, [jnp.asarray(trial.case.params[key], jnp.float64) for key in learnable], call
 
 
@@ -394,16 +252,6 @@ def _check_gradients(order: int, trial: Trial, *function_and_arguments: Any) -> 
         raise LawError(str(error)) from error
 
 
-def _poison(array: jax.Array, at: Sequence[int] = (1, 4)) -> jax.Array:
-    """Put NaN at the first of two places and inf at the other; labels of -100 and of a million."""
-    bad = (np.nan, np.inf) if jnp.issubdtype(array.dtype, jnp.floating) else (-100, 10**6)
-    return array.at[at[0]].set(bad[0]).at[at[1]].set(bad[1])
-
-
 def _odd_first(n: int) -> np.ndarray:
     """An order that is not the given one, whatever n: a random one may be."""
     return np.concatenate([np.arange(1, n, 2), np.arange(0, n, 2)])
-
-
-def _names(trial: Trial) -> list[str]:
-    return [trial.case.inputs.names[i] for i in trial.floats]

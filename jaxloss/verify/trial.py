@@ -40,6 +40,11 @@ class Trial:
         """Positions of the data arguments with a gradient."""
         return tuple(i for i, a in enumerate(self.data) if jnp.issubdtype(a.dtype, jnp.floating))
 
+    @property
+    def float_names(self) -> list[str]:
+        """Names of the data arguments with a gradient."""
+        return [self.case.inputs.names[i] for i in self.floats]
+
     @cached_property
     def values(self) -> jax.Array:
         """The unreduced loss of each event."""

@@ -1,5 +1,6 @@
 """Every law fails on a loss with the defect that it is there for, and the failure says so by name."""
 
+import itertools
 from dataclasses import replace
 
 import jax
@@ -212,8 +213,37 @@ BATCHES = Case(
 )
 
 
+def test_a_loss_may_hold_an_argument_fixed():
+    assert not broken(loss=elementwise(held_fixed), inputs=HELD)
+
+
 def test_a_sound_loss_of_batches_passes_every_law():
     assert not broken(case=BATCHES)
+
+
+def rough(x, exists):
+    """Squared differences of neighbours that exist."""
+    both = (exists[..., 1:, :] & exists[..., :-1, :])[..., 0]
+    steps = jnp.where(both, jnp.sum((x[..., 1:, :] - x[..., :-1, :]) ** 2, -1), 0)
+    none = jnp.zeros_like(steps[..., :1])
+    return jnp.concatenate([steps, none], -1) + jnp.concatenate([none, steps], -1)
+
+
+def rough_by_definition(x):
+    steps = [sum((a - b) ** 2 for a, b in zip(r, s, strict=True)) for r, s in itertools.pairwise(x)]
+    return [a + b for a, b in zip([*steps, 0], [0, *steps], strict=True)]
+
+
+def test_a_loss_of_neighbours_passes_when_it_says_so():
+    lines = replace(BATCHES.inputs, neighbours=True)
+    assert not broken(case=BATCHES, loss=centred(rough), reference=rough_by_definition, inputs=lines)
+    laws = broken(case=BATCHES, loss=centred(rough), reference=rough_by_definition)
+    assert {"masked members = removed", "permutation"} <= set(laws)
+
+
+def test_a_loss_of_places_is_none_of_neighbours():
+    lines = replace(BATCHES.inputs, neighbours=True)
+    assert "permutation" in broken(case=BATCHES, loss=centred(from_first), inputs=lines)
 
 
 def position_dependent(predictions, targets):
@@ -238,6 +268,13 @@ DIGITS_LOST = replace(
     inputs=inputs.residuals(smallest=1e-6, largest=1e3),
     degree=None,
 )
+HELD = replace(SQUARED_ERROR.inputs, held=(1,))
+
+
+def held_fixed(predictions, targets):
+    return (predictions - jax.lax.stop_gradient(targets)) ** 2
+
+
 CUBE = elementwise(lambda p, t: (p - t) ** 3)
 
 
@@ -247,6 +284,8 @@ CUBE = elementwise(lambda p, t: (p - t) ** 3)
         pytest.param("signature", {"loss": named(positional_options)}, "where must be keyword-only", id="positional"),
         pytest.param("gradient", {"loss": elementwise(lambda p, t: _wrong_sign(p - t))}, "due", id="wrong sign"),
         pytest.param("gradient", {"loss": elementwise(lambda p, t: _half_wrong(p - t))}, "entry 1", id="one entry"),
+        pytest.param("gradient", {"inputs": HELD}, "targets is declared to be held fixed", id="not held"),
+        pytest.param("gradient", {"loss": elementwise(held_fixed)}, "due", id="held and not declared"),
         pytest.param(
             "second derivative", {"loss": elementwise(lambda p, t: _dead_second(p - t))}, "over reverse", id="dead"
         ),
@@ -269,6 +308,7 @@ CUBE = elementwise(lambda p, t: (p - t) ** 3)
             "value",
             id="one value of several",
         ),
+        pytest.param("accuracy", {"inputs": HELD}, "due 0", id="gradient of what is held"),
         pytest.param("masks stretch", {"loss": guessing_masks}, "where of shape (3,)", id="guessed mask"),
         pytest.param(
             "weights = repetition", {"loss": named(mean_over_everything)}, "mean with integer", id="weighted mean"
