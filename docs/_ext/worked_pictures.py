@@ -104,6 +104,15 @@ def _pictures() -> dict[str, tuple[str, Callable[[Theme], Figure]]]:
             LOGITS,
             "logit, label 1",
         ),
+        "focal-soft": _pair(
+            {
+                "sigmoid_focal": labelled(jaxloss.sigmoid_focal, 0.3),
+                "sigmoid_focal_exp": labelled(jaxloss.sigmoid_focal_exp, 0.3),
+                "quality_focal": labelled(jaxloss.quality_focal, 0.3),
+            },
+            LOGITS,
+            "logit, label 0.3",
+        ),
     }
 
 

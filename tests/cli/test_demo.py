@@ -70,6 +70,14 @@ def test_w17_two_focal_formulas_agree_on_hard_labels_and_part_on_soft_ones():
     part = twins.part(Log(), steps=20)
     assert part.data["hard"]["largest_drift"] < 1e-5
     assert part.data["soft"]["largest_drift"] > 1e-3
+    assert part.claims[0].holds
+    logits, labels = np.float32([-1.0, 0.5, 2.0]), np.float32([0.1, 0.9, 0.9])
+    p = 1 / (1 + np.exp(-logits))
+    entropy = -labels * np.log(p) - (1 - labels) * np.log(1 - p)
+    factors = {"quality_focal": np.abs(labels - p), "sigmoid_focal_exp": 1 - np.exp(-entropy)}
+    assert list(twins.FORMULAS) == list(factors)
+    for name, factor in factors.items():
+        np.testing.assert_allclose(twins.FORMULAS[name](logits, labels), np.mean(factor**2 * entropy), rtol=1e-5)
 
 
 def test_robust_losses_beat_the_squared_error_on_clean_targets():

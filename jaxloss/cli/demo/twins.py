@@ -26,7 +26,7 @@ BATCH = 64
 SMOOTHING = 0.2
 
 FORMULAS: dict[str, Callable[[Any, Any], Any]] = {
-    "sigmoid_focal": lambda logits, labels: jaxloss.sigmoid_focal(logits, labels),
+    "quality_focal": lambda logits, labels: jaxloss.quality_focal(logits, labels),
     "sigmoid_focal_exp": lambda logits, labels: jaxloss.sigmoid_focal_exp(logits, labels),
 }
 LABELS: dict[str, Callable[[Any], Any]] = {
@@ -48,10 +48,10 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
     return Part(
         key="focal",
         title="One focal loss, two formulas",
-        text="The focal loss is written with the probability of the label in its modulating factor, or with exp(−BCE). "
-        f"Twins of one network see the same digits for {steps} steps. With hard labels the two are one function, and "
-        f"the twins stay together to rounding. With labels softened by {SMOOTHING:g}, exp(−BCE) is no probability, "
-        "and they part.",
+        text="The modulating factor of the focal loss is written as a power of |label − p|, or of 1 − exp(−BCE). Twins of "
+        f"one network see the same digits for {steps} steps. With hard labels the two are one function, and the twins "
+        f"stay together to rounding. With labels softened by {SMOOTHING:g}, the one is 0 where the prediction is the "
+        "label, the other never, and they part.",
         claims=[Claim(f"{hard:.0e}", "drift of twins with two focal formulas, on hard labels", hard < 1e-5 < soft)],
         pictures=[
             Picture(
@@ -60,7 +60,7 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
                 lambda theme: _picture(curves["soft"], drift, theme),
             )
         ],
-        code="jaxloss.sigmoid_focal(logits, labels, gamma=2)\njaxloss.sigmoid_focal_exp(logits, labels, gamma=2)",
+        code="jaxloss.quality_focal(logits, labels, beta=2)\njaxloss.sigmoid_focal_exp(logits, labels, gamma=2)",
         data={kind: {"largest_drift": float(d.max()), "losses": curves[kind]} for kind, d in drift.items()},
     )
 
