@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from jaxloss import checks, reduce
+from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import one_dispatch, power_of_two
 from jaxloss.numerics.pairs import reciprocal
 
@@ -24,8 +24,10 @@ __all__ = [
     "labelled_batch",
     "log1p_sum_exp",
     "matmul_transposed",
+    "pair_cosines",
     "pair_distances",
     "positive_part",
+    "unit_vectors",
 ]
 
 
@@ -57,7 +59,7 @@ class Batch(NamedTuple):
     @property
     def negatives(self) -> Array:
         """How many examples have another label than each."""
-        return jnp.where(self.kept, jnp.sum(self.kept, -1, keepdims=True) - self.classes.size, 0)
+        return jnp.where(self.kept, jnp.sum(self.kept, -1, keepdims=True, dtype=jnp.int32) - self.classes.size, 0)
 
     @property
     def anchors(self) -> Array:
@@ -120,8 +122,6 @@ def pair_distances(embeddings: Array) -> Array:
 
 
 # The sum of squares is one loop in which nothing is stored, at 4 times the price of a product of matrices on the CPU.
-# d|x_i - x_j| = (x_i - x_j).(dx_i - dx_j) / |x_i - x_j| are products of matrices: what a common offset of all x would
-# round off is taken out first.
 @jax.custom_jvp
 def _distances(x: Array) -> Array:
     difference = x[..., :, None, :] - x[..., None, :, :]
@@ -130,12 +130,8 @@ def _distances(x: Array) -> Array:
 
 @_distances.defjvp
 def _(primals, tangents):
-    (x,), (dx,) = primals, tangents
-    distances = _distances(x)
-    x = x - lax.stop_gradient(jnp.sum(x, -2, keepdims=True) / max(x.shape[-2], 1))
-    along, across = jnp.sum(x * dx, -1), matmul_transposed(dx, x)
-    change = (along[..., :, None] + along[..., None, :]) - (across + across.swapaxes(-1, -2))
-    return distances, change * reciprocal(distances)
+    distances = _distances(*primals)
+    return distances, _approach(*primals, *tangents) * reciprocal(distances)
 
 
 _distances = one_dispatch(_distances)
@@ -152,6 +148,39 @@ def inner_products(x: Array) -> Array:
 def _(primals, tangents):
     across = matmul_transposed(tangents[0], primals[0])
     return inner_products(*primals), across + across.swapaxes(-1, -2)
+
+
+def pair_cosines(embeddings: Array) -> Array:
+    """Return the cosines [..., examples, examples] of all pairs; 0 with a zero vector."""
+    return _unit_products(unit_vectors(embeddings))
+
+
+# For unit vectors u.v = 1 - |u - v|^2 / 2: the derivative is -(u - v).(du - dv), which keeps its digits where they are
+# near; of du.v + u.dv, the part along the vectors would have to cancel.
+@jax.custom_jvp
+def _unit_products(u: Array) -> Array:
+    return matmul_transposed(u, u)
+
+
+@_unit_products.defjvp
+def _(primals, tangents):
+    return _unit_products(*primals), -_approach(*primals, *tangents)
+
+
+def _approach(x: Array, dx: Array) -> Array:
+    """(x_i - x_j).(dx_i - dx_j) by products of matrices, of x without what all of it has in common."""
+    x = x - lax.stop_gradient(jnp.sum(x, -2, keepdims=True) / max(x.shape[-2], 1))
+    along, across = jnp.sum(x * dx, -1), matmul_transposed(dx, x)
+    return (along[..., :, None] + along[..., None, :]) - (across + across.swapaxes(-1, -2))
+
+
+def unit_vectors(x: Array) -> Array:
+    """Return the rows over their lengths, of any magnitude; a zero vector stays one, with zero gradient.
+
+    Normalized twice: what the gradient has along a vector is taken out by a difference that leaves a rounding error
+    along it, and the second takes that out.
+    """
+    return numerics.normalize(numerics.normalize(x, -1), -1)
 
 
 def matmul_transposed(x: Array, y: Array) -> Array:

@@ -40,8 +40,8 @@ def arcface(
     angle, it goes on falling by the rule of SphereFace. (The program of the authors of ArcFace takes
     :math:`\cos\theta - m \sin m` there, which jumps; many others take the cosine.) No angle is computed:
     :math:`\cos(\theta + m) = \cos\theta \cos m - \sin\theta \sin m`. The slope of :math:`\sin\theta` is infinite at
-    :math:`\cos\theta = \pm 1`; exactly there, and beyond by rounding, it counts as 0, so that
-    :math:`\psi' = \cos m`.
+    :math:`\cos\theta = \pm 1`; exactly there, and beyond by rounding, it is taken at the nearest cosine inside: 2896 in
+    float32.
 
     Args:
       cosines: real array with the classes on ``axis``: products of unit vectors, of the embedding and of each class.

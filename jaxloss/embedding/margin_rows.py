@@ -14,7 +14,6 @@ from jax.typing import ArrayLike
 from jaxloss import checks, reduce
 from jaxloss.classification.labels import pick, picked, row_like
 from jaxloss.classification.softmax_rows import largest, of_ids
-from jaxloss.numerics.pairs import reciprocal
 
 __all__ = ["Head", "added", "cross_entropy", "head_rows", "multiplied"]
 
@@ -82,7 +81,8 @@ def multiplied(cosine: Array, m: int) -> Array:
     return cosine - (jnp.where(k % 2 == 1, -value, value) - 2 * k)
 
 
-# sin = sqrt(1 - c^2), d sin = -c / sin dc; 0 at c = +-1 and beyond.
+# sin = sqrt(1 - c^2), d sin = -c / sin dc. At c = +-1 and beyond, where that is infinite, it is taken at the nearest
+# cosine inside: with the slope 0 a margin could reward a larger angle there.
 @jax.custom_jvp
 def _sine(cosine: Array) -> Array:
     return jnp.sqrt(jnp.maximum((1 - cosine) * (1 + cosine), 0))
@@ -91,7 +91,8 @@ def _sine(cosine: Array) -> Array:
 @_sine.defjvp
 def _(primals, tangents):
     (cosine,), (change,) = primals, tangents
-    return _sine(cosine), -cosine * reciprocal(_sine(cosine)) * change
+    sine = _sine(cosine)
+    return sine, -cosine / jnp.where(sine == 0, math.sqrt(jnp.finfo(sine.dtype).eps), sine) * change
 
 
 # T_m(cos t) = cos m t, U_m(cos t) = sin (m + 1) t / sin t, both by f_{m+1} = 2 c f_m - f_{m-1}, and T_m' = m U_{m-1}.

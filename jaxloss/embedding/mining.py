@@ -108,7 +108,7 @@ def _choose_hardest(x: Array, labels: Array, kept: Array) -> tuple[Array, Array]
 
     def anchor(row: tuple[Array, ...]) -> tuple[Array, Array]:
         own, label, itself = row
-        squares = jnp.sum((own - x) ** 2, -1)
+        squares = jnp.sum((own[None] - x) ** 2, -1)
         same, other = kept & (labels == label) & (place != itself), kept & (labels != label)
         farthest = jnp.max(jnp.where(same, squares, -1))
         nearest = jnp.min(jnp.where(other, squares, jnp.inf))

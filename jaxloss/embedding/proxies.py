@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
@@ -9,7 +11,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.classification.labels import pick, picked, row_like
-from jaxloss.embedding.distances import log1p_sum_exp, matmul_transposed
+from jaxloss.embedding.distances import log1p_sum_exp, matmul_transposed, unit_vectors
 from jaxloss.embedding.margin_rows import Head, cross_entropy
 from jaxloss.reduce import Reduction
 
@@ -174,8 +176,9 @@ def soft_triplet(
     margin = checks.parameter(name, "margin", margin, row)
     gamma = gamma[..., None] if jnp.ndim(gamma) else gamma
     top = lax.stop_gradient(jnp.max(cosines, -1, keepdims=True))
-    terms = jnp.exp((cosines - top) / gamma)
-    similarities = jnp.sum(terms * cosines, -1) / jnp.sum(terms, -1)
+    gaps = cosines - top
+    terms = jnp.exp(gaps / gamma)
+    similarities = jnp.squeeze(top, -1) + jnp.sum(terms * gaps, -1) / jnp.sum(terms, -1)
     own = pick(similarities, labels, -1)[..., None]
     values = cross_entropy(name, Head(similarities, labels, own, scale, -1, where), margin)
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
@@ -196,6 +199,6 @@ def _cosines(
             f"got {embeddings.shape} and {proxies.shape}"
         )
     embeddings, labels = reduce.keep(name, where, embeddings, axis=-1), reduce.keep(name, where, labels)
-    flat = proxies.reshape(*lead, -1, features)
-    cosines = matmul_transposed(numerics.normalize(embeddings, -1), numerics.normalize(flat, -1))
+    flat = proxies.reshape(*lead, math.prod(proxies.shape[len(lead) : -1]), features)
+    cosines = matmul_transposed(unit_vectors(embeddings), unit_vectors(flat))
     return cosines.reshape(*labels.shape, *proxies.shape[len(lead) : -1]), labels

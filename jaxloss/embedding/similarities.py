@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.embedding.distances import inner_products, labelled_batch, log1p_sum_exp, positive_part
+from jaxloss.embedding.distances import labelled_batch, log1p_sum_exp, pair_cosines, positive_part
 from jaxloss.reduce import Reduction
 
 __all__ = ["circle", "multi_similarity"]
@@ -62,7 +62,7 @@ def circle(
     batch = labelled_batch(name, embeddings, labels, where)
     like = jax.ShapeDtypeStruct((*batch.labels.shape, 1), batch.embeddings.dtype)
     margin, gamma = _per_anchor(name, like, margin=(margin, {"minimum": 0}), gamma=(gamma, {"above": 0}))
-    cosines = inner_products(numerics.normalize(batch.embeddings, -1))
+    cosines = pair_cosines(batch.embeddings)
     held = lax.stop_gradient if detach_weights else lambda x: x
     apart = gamma * held(positive_part(cosines + margin)) * (cosines - margin)
     together = gamma * held(positive_part(1 + margin - cosines)) * (1 - margin - cosines)
@@ -119,7 +119,7 @@ def multi_similarity(
     alpha, beta, threshold = _per_anchor(
         name, like, alpha=(alpha, positive), beta=(beta, positive), threshold=(threshold, {})
     )
-    lead = inner_products(numerics.normalize(batch.embeddings, -1)) - threshold
+    lead = pair_cosines(batch.embeddings) - threshold
     near = log1p_sum_exp(jnp.where(batch.positive_pairs(), -alpha * lead, -jnp.inf), -1)
     far = log1p_sum_exp(jnp.where(batch.negative_pairs(), beta * lead, -jnp.inf), -1)
     flat = lambda factor: jnp.squeeze(factor, -1) if jnp.ndim(factor) else factor

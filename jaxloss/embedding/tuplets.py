@@ -11,7 +11,14 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.embedding.distances import Batch, inner_products, labelled_batch, pair_distances, positive_part
+from jaxloss.embedding.distances import (
+    Batch,
+    inner_products,
+    labelled_batch,
+    pair_cosines,
+    pair_distances,
+    positive_part,
+)
 from jaxloss.reduce import Reduction
 
 __all__ = ["angular", "lifted_structure", "n_pairs"]
@@ -146,7 +153,7 @@ def angular(
     if isinstance(angle, Array):
         raise TypeError(f"{name}: angle must be a Python number, got an array")
     square = math.tan(math.radians(angle)) ** 2
-    cosines = inner_products(numerics.normalize(batch.embeddings, -1))
+    cosines = pair_cosines(batch.embeddings)
     # Anchor and positive have the same negatives: sum_n e^(c s_an) e^(c s_pn) is a product of matrices. The largest
     # cosine of each row is taken out; up to 60 degrees, e^(-4 c) and hence the product are representable.
     negative = batch.negative_pairs()

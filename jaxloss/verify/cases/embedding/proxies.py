@@ -88,7 +88,7 @@ CASES = (
             learnable=tuple(params),
             properties={Property.NON_NEGATIVE},
             degree=0,
-            ulps=16,
+            ulps=16 if "scale" in params else 32,  # a scale of 20 enlarges what is rounded off a cosine
             conditioned=True,
         )
         for params in ({"gamma": 0.125, "margin": 0.015625}, {"scale": 4.0, "gamma": 0.5, "margin": 0.25})

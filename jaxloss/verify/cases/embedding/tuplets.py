@@ -89,7 +89,7 @@ CASES = (
     *(
         Case(
             loss=angular,
-            inputs=embeddings.labelled_batches(),
+            inputs=embeddings.labelled_batches(nearest=0.1),
             reference=_angular,
             formula="mean over p of log(1 + Σ_n e^f_apn)",
             params=params,
