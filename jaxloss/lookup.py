@@ -55,6 +55,11 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             _row("multiclass_hinge_loss", "multiclass_hinge"),
             _row("multiclass_perceptron_loss", "multiclass_perceptron"),
             _row("multiclass_sparsemax_loss", "multiclass_sparsemax"),
+            _row(
+                "triplet_margin_loss",
+                "triplet_margin",
+                "p is norm_degree there; nothing is added under the root, there 1e-6; odd norms take absolute values",
+            ),
         ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (
@@ -88,6 +93,13 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             ),
             _row("MultiMarginLoss multi_margin_loss", "weston_watkins", p=1, margin=1.0, normalize=True),
             _row("SoftMarginLoss soft_margin_loss", "logistic"),
+            _row(
+                "TripletMarginLoss triplet_margin_loss",
+                "triplet_margin",
+                "nothing is added to the differences, there 1e-6",
+            ),
+            _row("MarginRankingLoss margin_ranking_loss", "margin_ranking"),
+            _row("CosineEmbeddingLoss cosine_embedding_loss", "cosine_embedding"),
         ),
         # The target comes first there. With weights, the mean there divides by the number of elements.
         "keras": (

@@ -58,7 +58,7 @@ def arcface(
       real labels.
     Example:
       >>> arcface(jnp.array([[0.8, 0.6, -0.1]]), jnp.array([0]), scale=8.0)
-      Array(1.1995255, dtype=float32)
+      Array(1.6919438, dtype=float32)
 
     References: Deng et al. (2019), ArcFace: additive angular margin loss for deep face recognition,
       arXiv:1801.07698.
@@ -98,7 +98,7 @@ def sub_center_arcface(
     Example:
       >>> cosines = jnp.array([[[0.8, 0.1], [-0.3, 0.6], [-0.1, -0.2]]])
       >>> sub_center_arcface(cosines, jnp.array([0]), scale=8.0)
-      Array(1.1995255, dtype=float32)
+      Array(1.6919438, dtype=float32)
 
     References: Deng et al. (2020), Sub-center ArcFace: boosting face recognition by large-scale noisy web faces,
       doi:10.1007/978-3-030-58621-8_43.
@@ -150,7 +150,7 @@ def cosface(
       real labels.
     Example:
       >>> cosface(jnp.array([[0.8, 0.6, -0.1]]), jnp.array([0]), scale=8.0)
-      Array(1.4668792, dtype=float32)
+      Array(1.4661204, dtype=float32)
 
     References: Wang, H. et al. (2018), CosFace: large margin cosine loss for deep face recognition, arXiv:1801.09414;
       Wang, F. et al. (2018), Additive margin softmax for face verification, arXiv:1801.05599.
@@ -198,7 +198,7 @@ def sphereface(
       TypeError for integer cosines or real labels.
     Example:
       >>> sphereface(jnp.array([[0.8, 0.6, -0.1]]), jnp.array([0]), margin=2, scale=8.0)
-      Array(2.5783415, dtype=float32)
+      Array(2.6378884, dtype=float32)
     References: Liu et al. (2017), SphereFace: deep hypersphere embedding for face recognition, arXiv:1704.08063.
     """
     if isinstance(margin, bool) or not isinstance(margin, int) or margin < 1:

@@ -96,8 +96,8 @@ def cosine_embedding(
     Example:
       >>> first, second = jnp.array([[1.0, 0.0], [1.0, 0.0]]), jnp.array([[3.0, 4.0], [3.0, 4.0]])
       >>> cosine_embedding(first, second, jnp.array([1, -1]), reduction="none")
-      Array([0.4, 0.6], dtype=float32)
-    References: as ``torch.nn.CosineEmbeddingLoss``.
+      Array([0.40000004, 0.6       ], dtype=float32)
+    References: Paszke et al. (2019), PyTorch (``CosineEmbeddingLoss``), arXiv:1912.01703.
     """
     name = "cosine_embedding"
     _signs(name, labels)

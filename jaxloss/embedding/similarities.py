@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -53,7 +55,7 @@ def circle(
     Example:
       >>> embeddings = jnp.array([[2.0, 0.0], [4.0, 3.0], [0.0, 1.0], [-3.0, 4.0]])
       >>> circle(embeddings, jnp.array([0, 0, 1, 1]), gamma=4.0, reduction="none")
-      Array([0.3104083, 1.5145042, 1.5145042, 0.3104083], dtype=float32)
+      Array([0.66529447, 0.99451303, 0.99451303, 0.66529447], dtype=float32)
 
     References: Sun et al. (2020), Circle loss: a unified perspective of pair similarity optimization,
       arXiv:2002.10857.
@@ -63,7 +65,7 @@ def circle(
     like = jax.ShapeDtypeStruct((*batch.labels.shape, 1), batch.embeddings.dtype)
     margin, gamma = _per_anchor(name, like, margin=(margin, {"minimum": 0}), gamma=(gamma, {"above": 0}))
     cosines = pair_cosines(batch.embeddings)
-    held = lax.stop_gradient if detach_weights else lambda x: x
+    held: Any = lax.stop_gradient if detach_weights else lambda x: x
     apart = gamma * held(positive_part(cosines + margin)) * (cosines - margin)
     together = gamma * held(positive_part(1 + margin - cosines)) * (1 - margin - cosines)
     negative = numerics.logsumexp(jnp.where(batch.negative_pairs(), apart, -jnp.inf), -1)
@@ -107,7 +109,7 @@ def multi_similarity(
     Example:
       >>> embeddings = jnp.array([[2.0, 0.0], [4.0, 3.0], [0.0, 1.0], [-3.0, 4.0]])
       >>> multi_similarity(embeddings, jnp.array([0, 0, 1, 1]), reduction="none")
-      Array([0.21874335, 0.31888056, 0.31888056, 0.21874335], dtype=float32)
+      Array([0.218744  , 0.31887832, 0.31887832, 0.218744  ], dtype=float32)
 
     References: Wang, X. et al. (2019), Multi-similarity loss with general pair weighting for deep metric learning,
       arXiv:1904.06627.

@@ -53,7 +53,7 @@ def n_pairs(
     Example:
       >>> embeddings = jnp.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
       >>> n_pairs(embeddings, jnp.array([0, 0, 1, 1]), reduction="none")
-      Array([0.23954476, 0.23954476, 0.0949229 , 0.0949229 ], dtype=float32)
+      Array([0.23954476, 0.23954476, 0.09492296, 0.09492296], dtype=float32)
     References: Sohn (2016), Improved deep metric learning with multi-class n-pair loss objective, NeurIPS 29.
     """
     name = "n_pairs"
@@ -95,7 +95,7 @@ def lifted_structure(
     Example:
       >>> embeddings = jnp.array([[0.0], [1.0], [1.5], [4.0]])
       >>> lifted_structure(embeddings, jnp.array([0, 0, 1, 1]), reduction="none")
-      Array([0.5788927, 1.5788927, 3.4740770, 0.5485874], dtype=float32)
+      Array([0.5788897, 1.5788897, 3.3132615, 0.8132615], dtype=float32)
 
     References: Hermans, Beyer and Leibe (2017), In defense of the triplet loss for person re-identification,
       arXiv:1703.07737; Song et al. (2016), Deep metric learning via lifted structured feature embedding,
@@ -108,7 +108,7 @@ def lifted_structure(
     near = numerics.logsumexp(jnp.where(batch.positive_pairs(), distances, -jnp.inf), -1)
     far = numerics.logsumexp(jnp.where(batch.negative_pairs(), -distances, -jnp.inf), -1)
     anchors = batch.anchors
-    values = positive_part(margin + (jnp.where(anchors, near, 0) + jnp.where(anchors, far, 0)))
+    values = positive_part(jnp.where(anchors, near, 0) + jnp.where(anchors, far, 0) + margin)
     return reduce.apply(name, values, where=anchors, weights=weights, reduction=reduction)
 
 
@@ -144,7 +144,7 @@ def angular(
     Example:
       >>> embeddings = jnp.array([[2.0, 0.0], [4.0, 3.0], [0.0, 1.0], [-3.0, 4.0]])
       >>> angular(embeddings, jnp.array([0, 0, 1, 1]), reduction="none")
-      Array([0.4151889, 0.4151889, 0.4151889, 0.4151889], dtype=float32)
+      Array([0.37364888, 0.37364888, 0.37364888, 0.37364888], dtype=float32)
     References: Wang, J. et al. (2017), Deep metric learning with angular loss, arXiv:1708.01682.
     """
     name = "angular"
