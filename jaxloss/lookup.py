@@ -73,6 +73,11 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             _row("kl_divergence_with_log_targets", "kl_divergence_with_log_targets"),
             _row("generalized_kl_divergence", "generalized_kl_divergence"),
             _row("convex_kl_divergence", "generalized_kl_divergence", "deprecated there"),
+            _row(
+                "triplet_margin_loss",
+                "triplet_margin",
+                "p is norm_degree there; nothing is added under the root, there 1e-6; odd norms take absolute values",
+            ),
         ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (
@@ -112,6 +117,13 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
                 "summed over the last axis, there elementwise: the mean is their batchmean; log_target=True is "
                 "kl_divergence_with_log_targets",
             ),
+            _row(
+                "TripletMarginLoss triplet_margin_loss",
+                "triplet_margin",
+                "nothing is added to the differences, there 1e-6",
+            ),
+            _row("MarginRankingLoss margin_ranking_loss", "margin_ranking"),
+            _row("CosineEmbeddingLoss cosine_embedding_loss", "cosine_embedding"),
         ),
         # The target comes first there. With weights, the mean there divides by the number of elements.
         "keras": (

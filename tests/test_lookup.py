@@ -127,19 +127,19 @@ def test_torch_computes_the_same_under_its_name(alias):
     function = next(name for name in alias.names if name.islower())
     theirs = getattr(torch.nn.functional, function)
     module = getattr(torch.nn, next(name for name in alias.names if not name.islower()))()
-    predictions, targets = _draw(alias.loss, "integer" if alias.loss == "weston_watkins" else None)
+    *predictions, targets = _draw(alias.loss, "integer" if alias.loss == "weston_watkins" else None)
     theirs_targets = torch.tensor(targets if targets.dtype.kind == "f" else targets.astype(np.int64))
     if function == "multilabel_margin_loss":  # class ids, filled up with -1
         present = [np.flatnonzero(row) for row in targets]
         theirs_targets = torch.tensor([[*ids, *[-1] * (targets.shape[1] - len(ids))] for ids in present])
-    got = get(function)(predictions, targets, reduction="none")
-    due = theirs(torch.tensor(predictions), theirs_targets, reduction="none")
+    got = get(function)(*predictions, targets, reduction="none")
+    due = theirs(*map(torch.tensor, predictions), theirs_targets, reduction="none")
     elementwise = function == "kl_div"
     np.testing.assert_allclose(got, due.sum(-1) if elementwise else due, rtol=2e-5, atol=2e-6)
     if elementwise:
         module.reduction = "batchmean"
-    mean = module(torch.tensor(predictions), theirs_targets)
-    np.testing.assert_allclose(get(module.__class__.__name__)(predictions, targets), mean, rtol=2e-5)
+    mean = module(*map(torch.tensor, predictions), theirs_targets)
+    np.testing.assert_allclose(get(module.__class__.__name__)(*predictions, targets), mean, rtol=2e-5)
 
 
 KERAS = {  # what the row says of the result, done to ours; the probabilities that theirs takes, made of our logits
