@@ -106,6 +106,7 @@ def plot(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="The folder that the report goes to.")] = Path("jaxloss-report"),
+    everything: Annotated[bool, typer.Option("--all", help="The parts that take longer, too.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A few steps of everything: a smoke test.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the verification.")] = 2,
     seconds: Annotated[float, typer.Option(min=0, help="After these, the verification begins no further case.")] = 60,
@@ -116,7 +117,7 @@ def demo(
 
     _writable(out / "index.html")
     try:
-        held = tour.run(out, quick=quick, jobs=jobs, seconds=seconds)
+        held = tour.run(out, everything=everything, quick=quick, jobs=jobs, seconds=seconds)
     except verification.VerificationError as error:
         screen.refuse(str(error))
     typer.echo(out / "index.html")

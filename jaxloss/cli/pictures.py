@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-__all__ = ["DARK", "LIGHT", "Theme", "curves", "grey", "legend", "mosaic", "new", "png", "style"]
+__all__ = ["DARK", "LIGHT", "Theme", "curves", "grey", "legend", "mosaic", "new", "numerals", "png", "style"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +138,17 @@ def mosaic(images: Sequence[np.ndarray] | np.ndarray, columns: int, *, gap: int 
         top, left = (i // columns) * height, (i % columns) * width
         page[top : top + stack.shape[1], left : left + stack.shape[2]] = image
     return page
+
+
+def numerals(axes: Axes, points: np.ndarray, labels: np.ndarray, theme: Theme) -> None:
+    """Draw the label of every point, a digit, at its place in the plane."""
+    for digit in range(10):
+        x, y = points[labels == digit].T
+        colour = theme.lines[digit % len(theme.lines)]
+        axes.plot(x, y, linestyle="none", marker=f"${digit}$", markersize=6.5, color=colour, markeredgewidth=0)
+    reach = 1.05 * float(np.abs(points).max())
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
 
 
 def png(figure: Figure, *, dpi: int = 160) -> bytes:

@@ -11,7 +11,19 @@ import pytest
 
 from jaxloss.cli import pictures
 from jaxloss.cli.cases import find
-from jaxloss.cli.demo import digits, gallery, proof, report, robust, throughput, tour, twins, vae
+from jaxloss.cli.demo import (
+    digits,
+    gallery,
+    proof,
+    report,
+    retrieval,
+    robust,
+    segmentation,
+    throughput,
+    tour,
+    twins,
+    vae,
+)
 from jaxloss.cli.demo.parts import Claim, Part, Picture, Table
 
 
@@ -88,6 +100,34 @@ def test_robust_losses_beat_the_squared_error_on_clean_targets():
     assert part.claims[0].holds
 
 
+def test_segmentation_never_learns_from_the_test_columns():
+    scenes = segmentation.load()
+    assert scenes.labels.shape == scenes.brightness.shape == (2, 212, 320)
+    assert 0.1 < np.mean(scenes.labels == 1) < 0.2
+    spoiled = scenes._replace(labels=np.where(scenes.test, -100, scenes.labels))
+    for objective in segmentation.OBJECTIVES:
+        fits = [segmentation.fit(objective.loss, s, steps=2, advance=Log()) for s in (scenes, spoiled)]
+        np.testing.assert_array_equal(fits[0].predictions, fits[1].predictions)
+    np.testing.assert_allclose(
+        segmentation.intersection_over_union(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])), [1 / 2, 1 / 3, 0]
+    )
+
+
+def test_retrieval_counts_equal_digits_among_the_nearest():
+    points = np.array([[1, 0], [1, 0.1], [0, 1], [0.2, 1], [1, 0.4]])
+    precision, nearest = retrieval.retrieval(points, np.array([0, 0, 1, 1, 1]))
+    # The last lies with the first two and finds none of its kind; the other two of the kind find each other, then it.
+    assert precision == pytest.approx(4 / 5)
+    assert nearest == pytest.approx(4 / 5)
+
+
+def test_embeddings_learn_to_retrieve():
+    part = retrieval.part(Log(), steps=40)
+    before = part.data["no training"]["r_precision"]
+    assert min(part.data[o.name]["r_precision"] for o in retrieval.OBJECTIVES) > before + 0.1
+    assert part.pictures[0].draw(pictures.LIGHT).axes
+
+
 def test_throughput_times_every_duel():
     part = throughput.part(Log(), rounds=1, elements=1 << 12)
     assert set(part.data["seconds"]) == {duel.name for duel in throughput.DUELS}
@@ -152,9 +192,12 @@ def test_the_whole_tour(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(robust, "OBJECTIVES", robust.OBJECTIVES[:1] + robust.OBJECTIVES[-1:])
     monkeypatch.setattr(throughput, "DUELS", throughput.DUELS[:1])
     monkeypatch.setattr(report, "DPI", 40)
-    tour.run(tmp_path / "report", quick=True, jobs=1)
+    monkeypatch.setattr(segmentation, "OBJECTIVES", segmentation.OBJECTIVES[:2])
+    monkeypatch.setattr(retrieval, "OBJECTIVES", retrieval.OBJECTIVES[:1])
+    tour.run(tmp_path / "report", everything=True, quick=True, jobs=1)
     document = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert set(document) == {"environment", "classification", "vae", "focal", "robust", "verification", "throughput"}
+    parts = {"classification", "vae", "focal", "robust", "segmentation", "embedding", "verification", "throughput"}
+    assert set(document) == {"environment", *parts}
     assert {path.stem for path in Path(tmp_path, "report").glob("*.png")} >= {
         "vae-digits",
         "focal-drift",

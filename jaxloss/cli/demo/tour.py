@@ -18,19 +18,22 @@ import optax
 from jaxloss import measure
 from jaxloss.cli import screen
 from jaxloss.cli.cases import first, library, one_of_each
-from jaxloss.cli.demo import digits, gallery, proof, report, robust, throughput, twins, vae
+from jaxloss.cli.demo import digits, gallery, proof, report, retrieval, robust, segmentation, throughput, twins, vae
 from jaxloss.cli.demo.parts import Part
 
 __all__ = ["run"]
 
 
-def run(out: Path, *, quick: bool = False, jobs: int = 2, seconds: float = 60) -> bool:
-    """Run every part, the verification for that long, and write the report; True when everything came out."""
+Plan = list[tuple[str, int, Callable[[screen.Advance], Part]]]
+
+
+def run(out: Path, *, everything: bool = False, quick: bool = False, jobs: int = 2, seconds: float = 60) -> bool:
+    """Run the parts, the verification for that long, and write the report; True when everything came out."""
     with ThreadPoolExecutor(1) as background:
-        return _run(out, quick, jobs, seconds, background)
+        return _run(out, everything, quick, jobs, seconds, background)
 
 
-def _run(out: Path, quick: bool, jobs: int, seconds: float, background: ThreadPoolExecutor) -> bool:
+def _run(out: Path, everything: bool, quick: bool, jobs: int, seconds: float, background: ThreadPoolExecutor) -> bool:
     start = time.perf_counter()
     epochs, steps, fits = (1, vae.CHUNK, 20) if quick else (digits.EPOCHS, vae.STEPS, robust.STEPS)
     rounds, elements = (1, 1 << 14) if quick else (throughput.ROUNDS, throughput.ELEMENTS)
@@ -38,12 +41,13 @@ def _run(out: Path, quick: bool, jobs: int, seconds: float, background: ThreadPo
     # Training keeps one core busy, so the processes of the verification work beside it; the measurements come after.
     events: SimpleQueue[str] = SimpleQueue()
     proving = background.submit(proof.part, _put(events), addresses, jobs=jobs, seconds=seconds)
-    plan: list[tuple[str, int, Callable[[screen.Advance], Part]]] = [
+    plan: Plan = [
         ("losses", len(gallery.WALLS), gallery.part),
         ("digits", len(digits.OBJECTIVES) * (epochs + 1), lambda advance: digits.part(advance, epochs=epochs)),
         ("autoencoder", steps // vae.CHUNK + 1, lambda advance: vae.part(advance, steps=steps)),
         ("twins", 1, lambda advance: twins.part(advance, steps=3 if quick else twins.STEPS)),
         ("outliers", len(robust.OBJECTIVES) + 1, lambda advance: robust.part(advance, steps=fits)),
+        *(_further(quick=quick) if everything else ()),
         ("verification", len(addresses), lambda advance: _follow(proving, events, advance)),
         ("speed", len(throughput.DUELS), lambda advance: throughput.part(advance, rounds=rounds, elements=elements)),
     ]
@@ -58,6 +62,16 @@ def _run(out: Path, quick: bool, jobs: int, seconds: float, background: ThreadPo
         report.write(out, parts, environment=_environment(start))
         advance(f"written in {time.perf_counter() - start:.0f} s")
     return all(claim.holds for part in parts for claim in part.claims)
+
+
+def _further(*, quick: bool) -> Plan:
+    """The parts that take longer: those of ``--all``."""
+    masks, pairs = (2, 2) if quick else (segmentation.STEPS, retrieval.STEPS)
+    chunks = lambda module, steps: len(module.OBJECTIVES) * (steps // module.CHUNK + 1)
+    return [
+        ("segmentation", chunks(segmentation, masks), lambda advance: segmentation.part(advance, steps=masks)),
+        ("retrieval", chunks(retrieval, pairs), lambda advance: retrieval.part(advance, steps=pairs)),
+    ]
 
 
 def _put(events: SimpleQueue[str]) -> screen.Advance:

@@ -213,13 +213,7 @@ def _digits(params: Any, test: np.ndarray, copies: np.ndarray, theme: pictures.T
 def _latents(mean: np.ndarray, labels: np.ndarray, theme: pictures.Theme) -> Figure:
     figure, ((axes,),) = pictures.new(theme, height=4.6)
     with pictures.style(theme):
-        for digit in range(10):
-            x, y = mean[labels == digit].T
-            colour = theme.lines[digit % len(theme.lines)]
-            axes.plot(x, y, linestyle="none", marker=f"${digit}$", markersize=6.5, color=colour, markeredgewidth=0)
-        reach = 1.05 * float(np.abs(mean).max())
-        axes.set_xlim(-reach, reach)
-        axes.set_ylim(-reach, reach)
+        pictures.numerals(axes, mean, labels, theme)
         axes.set_xlabel("first latent")
         axes.set_title("second latent")
     return figure
