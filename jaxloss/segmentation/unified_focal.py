@@ -11,9 +11,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks
-from jaxloss.classification.labels import pick
 from jaxloss.classification.softmax_focal import focus
-from jaxloss.classification.softmax_rows import largest, miss, of_ids, score
+from jaxloss.classification.softmax_rows import Surprises, largest, score, surprises
 from jaxloss.reduce import Reduction
 from jaxloss.segmentation.quotients import focused, share
 from jaxloss.segmentation.regions import Regions, class_regions, pixel_sums
@@ -79,14 +78,15 @@ def unified_focal(
     share_of_focal = checks.parameter(name, "focal_weight", focal_weight, scalar, minimum=0, maximum=1)
     delta = checks.parameter(name, "delta", delta, scalar, minimum=0, maximum=1)
     gamma = checks.parameter(name, "gamma", gamma, scalar, minimum=0, below=1)
-    nll, found = _rows(name, regions)
+    found = _surprises(name, regions)
+    nll = jnp.sum(jnp.where(regions.own, found.nll, 0), -1)
     background = regions.labels == 0
     focal = focus(nll, gamma)
     focal = jnp.where(background, (1 - delta) * focal, delta * (focal if symmetric else nll))
     (total,) = pixel_sums((focal,), tuple(a + 1 for a in regions.axes))
     count = regions.count()[..., 0]
     exists = regions.exists(regions.size(), classes)
-    overlap = _overlap(regions, nll, found, delta, gamma, symmetric=symmetric)
+    overlap = _overlap(regions, found, delta, gamma, symmetric=symmetric)
     overlap = overlap if exists is None else jnp.where(exists, overlap, 0)
     number = overlap.shape[-1] if exists is None else jnp.sum(exists, -1, dtype=jnp.int32).astype(overlap.dtype)
     values = share_of_focal * (total / jnp.maximum(count, 1)) + (1 - share_of_focal) * (
@@ -95,22 +95,18 @@ def unified_focal(
     return regions.finish(name, values, weights, reduction, per="image")
 
 
-def _rows(name: str, regions: Regions) -> tuple[Array, Array]:
-    """Return -log p of each pixel's label and all p; both 0 where masked."""
+def _surprises(name: str, regions: Regions) -> Surprises:
+    """Return -log p, p and 1 - p of every class, each with the digits of its derivative; p is 0 where masked."""
     logits, kept = regions.predictions, regions.kept
-    ids = jnp.maximum(regions.labels, 0)  # those outside the classes have made the image NaN already
-    scores = score(logits, largest(name, None, logits, -1))
-    rows = of_ids(scores, ids, lax.stop_gradient(pick(scores, ids, -1)), -1)
-    if kept is None:
-        return rows.nll, rows.probabilities
-    return jnp.where(kept[..., 0] if kept.ndim else kept, rows.nll, 0), jnp.where(kept, rows.probabilities, 0)
+    found = surprises(score(logits, largest(name, None, logits, -1)), -1)
+    return found if kept is None else found._replace(probabilities=jnp.where(kept, found.probabilities, 0))
 
 
-def _overlap(regions: Regions, nll: Array, found: Array, delta: Any, gamma: Any, *, symmetric: bool) -> Array:
+def _overlap(regions: Regions, found: Surprises, delta: Any, gamma: Any, *, symmetric: bool) -> Array:
     """Return what each class of each image adds."""
-    own = regions.own
-    missed = jnp.where(own, miss(nll)[..., None], 0)
-    hit, false, missed = pixel_sums((jnp.where(own, found, 0), jnp.where(own, 0, found), missed), regions.axes)
+    own, p = regions.own, found.probabilities
+    terms = jnp.where(own, p, 0), jnp.where(own, 0, p), jnp.where(own, found.complements, 0)
+    hit, false, missed = pixel_sums(terms, regions.axes)
     values = share(delta * missed + (1 - delta) * false, hit)
     enhanced = focused(values, 1 - gamma)
     if symmetric:
