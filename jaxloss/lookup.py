@@ -71,6 +71,12 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
             _row("binary_dice_loss", "binary_dice", "probabilities instead of logits", smooth=2.0),
             _row("ntxent", "nt_xent", "reduced there, to the mean over positive pairs, which is our mean"),
         ),
+        # Losses come back unreduced: reduction="none" here.
+        "torchvision": (
+            _row("generalized_box_iou_loss", "giou", "1e-7 is added to both denominators there"),
+            _row("distance_box_iou_loss", "diou", "1e-7 is added to both denominators there"),
+            _row("complete_box_iou_loss", "ciou", "1e-7 is added to the denominators there"),
+        ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (
             _row("L1Loss l1_loss", "absolute_error"),
