@@ -30,7 +30,7 @@ def figures(case: Case) -> dict[str, float]:
     """Temporary bytes, flops and bytes accessed of the compiled value and gradient of the mean."""
     rows = case.inputs.axis is not None
     tables = any(np.ndim(value) for value in case.params.values())  # with an entry for each class: as many as they have
-    classes = case.inputs.classes if tables else CLASSES
+    classes = case.inputs.classes if tables or case.inputs.fixed else CLASSES
     if case.inputs.members is None:
         size = Size("gate", EVENTS // classes if rows else EVENTS, classes if rows else None, "the gate")
     else:

@@ -27,6 +27,8 @@ class Size:
     members: int | None = None
     member: str = ""
     """What the members are, as in `jaxloss.verify.Inputs`."""
+    fixed: bool = False
+    """Whether it is for losses whose rows have a length of their own."""
 
     @property
     def elements(self) -> int:
@@ -46,6 +48,7 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("tabular-1M", 1 << 20, None, "a million residuals or binary logits"),
             Size("tabular-16M", 1 << 24, None, "sixteen million: beyond every cache"),
             Size("detection-8192x80", 8192 * 80, None, "anchors by classes, one logit each"),
+            Size("boxes-100k", 100_000, 4, "the boxes of a detector on a batch of images", fixed=True),
             Size("digits-10", (1 << 20) // 10, 10, "ten classes, a million logits"),
             Size("attributes-128", 8192, 128, "128 classes, a million logits"),
             Size("imagenet-1k", 1024, 1024, "a large image batch, a million logits"),
@@ -66,7 +69,7 @@ SIZES: Mapping[str, Size] = MappingProxyType(
     }
 )
 
-QUICK = ("tabular-1M", "imagenet-1k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128")
+QUICK = ("tabular-1M", "imagenet-1k", "boxes-100k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128")
 """One size for every kind of data."""
 
 
@@ -74,6 +77,8 @@ def fits(case: Case, size: Size) -> bool:
     """Whether a case has data of a size: rows or single numbers, and no parameter with an entry for each class."""
     inputs, tables = case.inputs, any(np.ndim(value) for value in case.params.values())
     if size.member != (inputs.member if inputs.members is not None else ""):
+        return False
+    if size.fixed != inputs.fixed or (size.fixed and size.classes != inputs.classes):
         return False
     return (size.classes is None) == (inputs.axis is None) and not (tables and size.classes)
 

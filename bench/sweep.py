@@ -20,7 +20,7 @@ def sweep(
     pairs are the square of that.
     """
     inputs = case.inputs
-    classes = None if inputs.axis is None else 128
+    classes = None if inputs.axis is None else inputs.classes if inputs.fixed else 128
     if inputs.members is not None and inputs.member == "example":
         high = min(high, 12 + 7)
     results = []

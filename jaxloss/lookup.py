@@ -79,6 +79,12 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
                 "p is norm_degree there; nothing is added under the root, there 1e-6; odd norms take absolute values",
             ),
         ),
+        # Losses come back unreduced: reduction="none" here.
+        "torchvision": (
+            _row("generalized_box_iou_loss", "giou", "1e-7 is added to both denominators there"),
+            _row("distance_box_iou_loss", "diou", "1e-7 is added to both denominators there"),
+            _row("complete_box_iou_loss", "ciou", "1e-7 is added to the denominators there"),
+        ),
         # A mean over nothing is NaN there and 0 here.
         "torch": (
             _row("L1Loss l1_loss", "absolute_error"),

@@ -16,7 +16,7 @@ from drawing import GENERATED, markdown, save, write
 from matplotlib.figure import Figure
 
 import jaxloss
-from jaxloss.cli import pictures, plotting
+from jaxloss.cli import pictures, plotting, scenes
 from jaxloss.cli.pictures import Theme
 from jaxloss.verify.cases import CASES
 
@@ -62,7 +62,7 @@ def _module(module: str, names: list[str]) -> str:
         rows = [case for case in CASES if case.loss.__name__ == name]
         lines += [f"### {name}", ""]
         if rows and (curves := _curves(rows)):
-            save(name, _drawing(_sweep(rows), curves, rows[0].inputs.xlabel))
+            save(name, _drawing(_sweep(rows), curves, rows[0]))
             lines += [markdown(name, f"value and gradient of {name}"), ""]
         lines += ["```{eval-rst}", f".. autofunction:: jaxloss.{name}", "```", ""]
         lines += [_promise(rows), ""] if rows else []
@@ -86,13 +86,16 @@ def _sweep(cases: list[Any]) -> np.ndarray:
     return np.linspace(max(low for low, _ in spans), min(high for _, high in spans), POINTS)
 
 
-def _drawing(x: np.ndarray, curves: dict[str, tuple[np.ndarray, np.ndarray]], xlabel: str) -> Callable[[Theme], Figure]:
+def _drawing(x: np.ndarray, curves: dict[str, tuple[np.ndarray, np.ndarray]], case: Any) -> Callable[[Theme], Figure]:
     def draw(theme: Theme) -> Figure:
-        figure, (axes,) = pictures.new(theme, columns=2)
+        maps = 1 if case.inputs.scene else 0
+        figure, (axes,) = pictures.new(theme, columns=2 + maps, width=9.0 + 4.5 * maps)
         with pictures.style(theme):
+            if maps:
+                scenes.draw(axes[2], case, theme)
             for i, title in enumerate(("value", "gradient")):
                 lines = {name: curve[i] for name, curve in curves.items()}
-                pictures.curves(axes[i], x, lines, title=title, xlabel=xlabel)
+                pictures.curves(axes[i], x, lines, title=title, xlabel=case.inputs.xlabel)
             pictures.legend(figure, axes[0])
         return figure
 

@@ -14,12 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from jaxloss.cli import pictures
+from jaxloss.cli import pictures, scenes
 from jaxloss.verify import Case
 
 __all__ = ["PlotError", "Traces", "curve", "draw", "limits", "sweep", "trace", "variants"]
 
 POINTS = 801
+MAPS = 2
+"""More scenes than that do not fit beside the curves."""
 
 
 class PlotError(ValueError):
@@ -34,6 +36,8 @@ class Traces(NamedTuple):
     """Value and derivative by the name of the case."""
     xlabel: str
     title: str
+    scenes: tuple[Case, ...] = ()
+    """Cases whose scene is drawn beside the curves."""
 
 
 def sweep(options: Sequence[str]) -> dict[str, tuple[Any, ...]]:
@@ -102,16 +106,23 @@ def trace(cases: Sequence[Case], *, span: tuple[float, float] | None = None, tit
         raise PlotError(f"{' and '.join(case.name for case in cases)} have no range of predictions in common")
     x = np.linspace(low, high, POINTS)
     xlabel = " · ".join(dict.fromkeys(case.inputs.xlabel for case in cases))
-    return Traces(x, {case.name: curve(case, x) for case in cases}, xlabel, title or _title(cases))
+    staged = tuple({case.name: case for case in cases if case.inputs.scene}.values())
+    curves = {case.name: curve(case, x) for case in cases}
+    return Traces(x, curves, xlabel, title or _title(cases), staged if len(staged) <= MAPS else ())
 
 
 def draw(traces: Traces, theme: pictures.Theme = pictures.LIGHT) -> Figure:
-    """Draw values and derivatives side by side."""
-    figure, (axes,) = pictures.new(theme, columns=2, title=traces.title)
+    """Draw values and derivatives side by side, and the scenes of losses that have one."""
+    maps = len(traces.scenes)
+    figure, (axes,) = pictures.new(theme, columns=2 + maps, width=9.0 + 4.5 * maps, title=traces.title)
     with pictures.style(theme):
         for axis, what, i in ((axes[0], "value", 0), (axes[1], "gradient", 1)):
             lines = {name: pair[i] for name, pair in traces.curves.items()}
             pictures.curves(axis, traces.x, lines, title=what, xlabel=traces.xlabel)
+        for axis, case in zip(axes[2:], traces.scenes, strict=True):
+            scenes.draw(axis, case, theme)
+            if maps > 1:
+                axis.set_title(case.name)
         pictures.legend(figure, axes[0])
     return figure
 

@@ -58,10 +58,14 @@ class Inputs:
     """Length of a row, where the loss has one."""
     labels: str | None = None
     """What the last argument holds: "integer" or "dense" labels, or None when it is nothing of the kind."""
+    fixed: bool = False
+    """Whether rows have that length and no other, as the four numbers of a box have."""
     curve: Callable[[np.ndarray], tuple[np.ndarray, ...]] | None = None
     """A sweep ``x`` of one prediction to data, one event for each ``x``: for plots and for the convexity law."""
     span: tuple[float, float] = (-3.0, 3.0)
     xlabel: str = "prediction"
+    scene: str | None = None
+    """A picture that belongs beside the curve, of those in `jaxloss.cli.scenes`: "boxes" for boxes on a plane."""
     compare: int = 1
     """How many of the leading arguments have the same shape and are checked against each other."""
     members: int | None = None

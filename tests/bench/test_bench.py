@@ -15,7 +15,7 @@ from bench.limits import least_bytes
 from bench.run import Result, draw, run_case
 from bench.sizes import SIZES, Size, sizes_of
 from bench.summary import cells, summarise, verdict
-from bench.sweep import exponent
+from bench.sweep import exponent, sweep
 from jaxloss import measure
 from jaxloss.regression.squared import squared_error
 from jaxloss.verify.cases import CASES
@@ -55,6 +55,18 @@ def test_rows_get_the_classes_of_the_size():
     assert data[0].shape == (4, 37)
     assert data[0].dtype == jnp.bfloat16
     assert all(size.classes for size in sizes_of(rows))
+
+
+def test_rows_of_a_length_of_their_own_get_no_other():
+    boxes = next(case for case in CASES if case.inputs.fixed)
+    (size,) = sizes_of(boxes, quick=True)
+    assert sizes_of(boxes) == [size]
+    assert draw(boxes, size, "float32", 0)[0].shape == (size.events, boxes.inputs.classes)
+    rows = next(case for case in CASES if case.inputs.labels == "integer")
+    assert size not in sizes_of(rows)
+    (swept, *_) = sweep(boxes, peers=(), dtype="float32", direction="forward", low=6, high=6, rounds=1)
+    assert swept.classes == 4
+    assert set(gate.figures(boxes)) == {"temp_bytes", "flops", "bytes_accessed"}
 
 
 def test_every_size_says_what_it_is():

@@ -139,6 +139,8 @@ def test_help_of_every_command():
         ["softmax_cross_entropy_with_integer_labels"],
         ["cosine_distance"],
         ["binary_cross_entropy"],
+        ["giou"],
+        ["diou", "eiou(format=cxcywh)"],
     ],
 )
 def test_plot_draws_a_picture(arguments, tmp_path, capsys):

@@ -48,10 +48,10 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
     return Part(
         key="focal",
         title="One focal loss, two formulas",
-        text="The modulating factor of the focal loss is written as a power of |label − p|, or of 1 − exp(−BCE). Twins "
-        f"of one network see the same digits for {steps} steps. With hard labels the two are one function, and the "
-        f"twins stay together to rounding. With labels softened by {SMOOTHING:g}, the one is 0 where the prediction is "
-        "the label, the other never, and they part.",
+        text="The modulating factor of the focal loss is a power of |label − p| in one program, of 1 − exp(−BCE) in "
+        f"another. Twins of one network see the same digits for {steps} steps. With hard labels the two are one "
+        f"function, and the twins stay together to rounding. With labels softened by {SMOOTHING:g}, the first is 0 "
+        "where the prediction is the label, the second never, and they part.",
         claims=[Claim(f"{hard:.0e}", "drift of twins with two focal formulas, on hard labels", hard < 1e-5 < soft)],
         pictures=[
             Picture(

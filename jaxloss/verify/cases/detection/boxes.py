@@ -43,9 +43,11 @@ def boxes(format: str = "xyxy") -> Inputs:
         draw,
         axis=-1,
         classes=4,
+        fixed=True,
         curve=curve,
         span=(-4.0, 4.0),
         xlabel="centre of the predicted box",
+        scene="boxes",
         compare=2,
     )
 

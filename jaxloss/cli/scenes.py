@@ -1,0 +1,99 @@
+"""Pictures of losses that a curve does not tell: what a prediction that lies on a plane costs, and where it is pulled.
+
+`Inputs.scene` names the scene of a loss. A new scene is a function of axes, case and theme in `SCENES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from jaxloss.cli.pictures import Theme
+from jaxloss.verify import Case
+
+__all__ = ["SCENES", "draw", "landscape"]
+
+
+def draw(axes: Axes, case: Case, theme: Theme) -> None:
+    """Draw the scene of a case."""
+    SCENES[case.inputs.scene or ""](axes, case, theme)
+
+
+def landscape(loss: Callable[[Any], Any], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the loss of one point at every (x, y) of a grid, and the descent there, minus its gradient; in float64."""
+    with jax.enable_x64(True):
+        points = jnp.stack(jnp.meshgrid(jnp.asarray(x), jnp.asarray(y)), axis=-1).reshape(-1, 2)
+        values, slopes = jax.jit(jax.vmap(jax.value_and_grad(loss)))(points)
+    return np.asarray(values).reshape(len(y), len(x)), -np.asarray(slopes).reshape(len(y), len(x), 2)
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+
+TARGET, PREDICTION = (2.0, 2.0), (1.6, 1.2)
+"""Width and height; the target's centre is the origin."""
+WIDE, HIGH = 4.0, 3.0
+
+
+def _boxes(axes: Axes, case: Case, theme: Theme) -> None:
+    """Draw the loss over the centre of a predicted box of fixed size, the target, and the way down."""
+
+    def loss(middle: Any) -> Any:
+        return case(_box(case, middle, PREDICTION), _box(case, jnp.zeros(2), TARGET))
+
+    x, y = np.linspace(-WIDE, WIDE, 161), np.linspace(-HIGH, HIGH, 121)
+    values, _ = landscape(loss, x, y)
+    colours = LinearSegmentedColormap.from_list("loss", [theme.lines[0], theme.paper])
+    filled = axes.contourf(x, y, values, levels=14, cmap=colours)
+    axes.contour(x, y, values, levels=filled.levels, colors=theme.grid, linewidths=0.5)
+    _arrows(axes, loss, theme)
+    _outline(axes, (0, 0), TARGET, "target", color=theme.ink, linewidth=1.8)
+    corner = (-WIDE + PREDICTION[0] / 2 + 0.15, -HIGH + PREDICTION[1] / 2 + 0.15)
+    _outline(axes, corner, PREDICTION, "prediction", color=theme.lines[1], linewidth=1.6, linestyle=(0, (4, 2)))
+    axes.figure.colorbar(filled, ax=axes, shrink=0.85, pad=0.02, format="%.2g").outline.set_visible(False)
+    axes.set_aspect("equal")
+    axes.grid(visible=False)
+    axes.set_title("value and descent")
+    axes.set_xlabel("centre of the predicted box")
+
+
+def _box(case: Case, middle: Any, size: tuple[float, float]) -> Any:
+    """A box in the format of the case."""
+    sides = jnp.asarray(size)
+    first, last = middle - sides / 2, middle + sides / 2
+    parts = {"xyxy": (first, last), "xywh": (first, sides), "cxcywh": (middle, sides)}
+    return jnp.concatenate(parts[case.params.get("format", "xyxy")])
+
+
+def _arrows(axes: Axes, loss: Callable[[Any], Any], theme: Theme) -> None:
+    """Arrows of one length in the direction of descent; none where nothing pulls."""
+    x, y = np.linspace(-3.5, 3.5, 13), np.linspace(-2.6, 2.6, 9)
+    _, descent = landscape(loss, x, y)
+    length = np.linalg.norm(descent, axis=-1)
+    pulled = length > 1e-6 * max(float(length.max()), 1e-300)
+    (row, column), unit = np.nonzero(pulled), descent[pulled] / length[pulled][:, None]
+    axes.quiver(
+        x[column], y[row], unit[:, 0], unit[:, 1],
+        color=theme.faint, pivot="middle", scale=26, width=0.004, headwidth=4.5, headlength=4.5, headaxislength=4,
+    )  # fmt: skip
+
+
+def _outline(axes: Axes, middle: tuple[float, float], size: tuple[float, float], name: str, **look: Any) -> None:
+    corner = middle[0] - size[0] / 2, middle[1] - size[1] / 2
+    axes.add_patch(Rectangle(corner, *size, fill=False, zorder=4, **look))
+    place = (corner[0], corner[1] + size[1])
+    halo = [withStroke(linewidth=2.5, foreground=axes.get_facecolor())]
+    look = {"color": look["color"], "fontsize": 8, "path_effects": halo, "zorder": 5}
+    axes.annotate(name, place, (0, 3), textcoords="offset points", **look)
+
+
+SCENES: Mapping[str, Callable[[Axes, Case, Theme], None]] = MappingProxyType({"boxes": _boxes})
+"""What draws each scene."""
