@@ -54,7 +54,7 @@ def _boxes(axes: Axes, case: Case, theme: Theme) -> None:
     colours = LinearSegmentedColormap.from_list("loss", [theme.lines[0], theme.paper])
     filled = axes.contourf(x, y, values, levels=14, cmap=colours)
     axes.contour(x, y, values, levels=filled.levels, colors=theme.grid, linewidths=0.5)
-    _arrows(axes, loss, theme)
+    _arrows(axes, loss, theme, x=np.linspace(-3.5, 3.5, 13), y=np.linspace(-2.6, 2.6, 9))
     _outline(axes, (0, 0), TARGET, "target", color=theme.ink, linewidth=1.8)
     corner = (-WIDE + PREDICTION[0] / 2 + 0.15, -HIGH + PREDICTION[1] / 2 + 0.15)
     _outline(axes, corner, PREDICTION, "prediction", color=theme.lines[1], linewidth=1.6, linestyle=(0, (4, 2)))
@@ -73,9 +73,8 @@ def _box(case: Case, middle: Any, size: tuple[float, float]) -> Any:
     return jnp.concatenate(parts[case.params.get("format", "xyxy")])
 
 
-def _arrows(axes: Axes, loss: Callable[[Any], Any], theme: Theme) -> None:
+def _arrows(axes: Axes, loss: Callable[[Any], Any], theme: Theme, *, x: np.ndarray, y: np.ndarray) -> None:
     """Arrows of one length in the direction of descent; none where nothing pulls."""
-    x, y = np.linspace(-3.5, 3.5, 13), np.linspace(-2.6, 2.6, 9)
     _, descent = landscape(loss, x, y)
     length = np.linalg.norm(descent, axis=-1)
     pulled = length > 1e-6 * max(float(length.max()), 1e-300)
@@ -95,5 +94,59 @@ def _outline(axes: Axes, middle: tuple[float, float], size: tuple[float, float],
     axes.annotate(name, place, (0, 3), textcoords="offset points", **look)
 
 
-SCENES: Mapping[str, Callable[[Axes, Case, Theme], None]] = MappingProxyType({"boxes": _boxes})
+# ---- points ----------------------------------------------------------------------------------------------------------
+
+REACH = 1.6
+
+
+def _points(axes: Axes, case: Case, theme: Theme) -> None:
+    """Draw the loss over the place of one embedding in the plane, the others, and the way down.
+
+    The others are those of the curve: vectors of each argument, named by their label where they have one.
+    """
+    assert case.inputs.curve is not None
+    moving, *rest = (np.asarray(array)[0] for array in case.inputs.curve(np.array([0.0])))
+
+    def loss(place: Any) -> Any:
+        moved = jnp.asarray(moving).at[0].set(place) if moving.ndim > 1 else place
+        return jnp.mean(case(*(jnp.asarray(array)[None] for array in (moved, *rest)), reduction="none"))
+
+    x = np.linspace(-REACH, REACH, 120)  # an even number: no place is the origin, which has no direction
+    values, _ = landscape(loss, x, x)
+    colours = LinearSegmentedColormap.from_list("loss", [theme.lines[0], theme.paper])
+    filled = axes.contourf(x, x, values, levels=14, cmap=colours)
+    axes.contour(x, x, values, levels=filled.levels, colors=theme.grid, linewidths=0.5)
+    _arrows(axes, loss, theme, x=np.linspace(-1.4, 1.4, 12), y=np.linspace(-1.4, 1.4, 12))
+    for i, (name, place) in enumerate(_others(case, [moving, *rest]).items()):
+        colour = theme.lines[1:][i % (len(theme.lines) - 1)]
+        axes.plot(*np.transpose(place), "o", color=colour, markersize=7, markeredgecolor=theme.paper, label=name)
+    axes.legend(loc="upper right", fontsize=7.5, frameon=True, facecolor=theme.paper, edgecolor=theme.grid)
+    axes.figure.colorbar(filled, ax=axes, shrink=0.85, pad=0.02, format="%.2g").outline.set_visible(False)
+    axes.set_aspect("equal")
+    axes.grid(visible=False)
+    axes.set_title("value and descent")
+    label = f" of class {rest[-1].flat[0]}" if np.issubdtype(rest[-1].dtype, np.integer) else ""
+    axes.set_xlabel(f"place of one embedding{label}")
+
+
+def _others(case: Case, event: list[np.ndarray]) -> dict[str, list[np.ndarray]]:
+    """Names of the vectors that do not move, and where they are."""
+    labels = event[-1] if np.issubdtype(event[-1].dtype, np.integer) and event[-1].ndim else None
+    found: dict[str, list[np.ndarray]] = {}
+    for i, array in enumerate(event):
+        if array.shape[-1:] != (2,) or np.issubdtype(array.dtype, np.integer):
+            continue
+        vectors = array.reshape(-1, 2)
+        for j, vector in enumerate(vectors):
+            if i == 0 and j == 0:
+                continue
+            labelled = labels is not None and len(labels) == len(vectors)
+            name = f"class {labels[j]}" if labelled else case.inputs.names[i]
+            if array.ndim == 2 and not labelled and i > 0:
+                name = f"{name} {j}"
+            found.setdefault(name, []).append(vector)
+    return found
+
+
+SCENES: Mapping[str, Callable[[Axes, Case, Theme], None]] = MappingProxyType({"boxes": _boxes, "points": _points})
 """What draws each scene."""

@@ -70,7 +70,7 @@ def labelled_pairs(*, different: float, largest: float = 1e30, features: int = 4
 
     names = ("first", "second", "labels")
     xlabel = f"angle between unit vectors, label {different:g}"
-    return Inputs(names, draw, axis=-1, classes=features, curve=curve, xlabel=xlabel, compare=2)
+    return Inputs(names, draw, axis=-1, classes=features, curve=curve, xlabel=xlabel, compare=2, scene="points")
 
 
 def triplets(*, features: int = 4) -> Inputs:
@@ -91,7 +91,7 @@ def triplets(*, features: int = 4) -> Inputs:
 
     xlabel = "anchor, positive at 0, negative at 2"
     names = ("anchors", "positives", "negatives")
-    return Inputs(names, draw, axis=-1, classes=features, curve=curve, xlabel=xlabel, compare=3)
+    return Inputs(names, draw, axis=-1, classes=features, curve=curve, xlabel=xlabel, compare=3, scene="points")
 
 
 def labelled_batches(
@@ -125,6 +125,7 @@ def labelled_batches(
         value_per="member",
         curve=curve,
         xlabel="angle of one of four embeddings",
+        scene="points",
     )
 
 
@@ -159,6 +160,7 @@ def batches_and_proxies(
         value_per=value_per,
         curve=curve,
         xlabel="angle between embedding and proxy",
+        scene="points",
     )
 
 

@@ -58,3 +58,28 @@ def test_many_losses_are_drawn_without_scenes():
     cases = [first(name).load() for name in ("iou", "giou", "diou")]
     assert len(plotting.draw(plotting.trace(cases)).axes) == 2
     assert len(plotting.draw(plotting.trace([first("huber").load()])).axes) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["triplet_margin", "contrastive_pair", "circle", "nt_xent", "clip_softmax", "proxy_nca"]
+)
+def test_points_pull_the_moving_one_downhill(name):
+    case = first(name).load()
+    figure = plotting.draw(plotting.trace([case]))
+    scene = figure.axes[2]
+    (arrows,) = (c for c in scene.collections if hasattr(c, "U"))
+    assert len(arrows.U) > 10
+    names = [text.get_text() for text in scene.get_legend().get_texts()]
+    assert names
+    assert len(names) == len(set(names))
+
+
+def test_an_anchor_is_pulled_to_its_positive():
+    case = first("triplet_margin").load()
+    scene = plotting.draw(plotting.trace([case])).axes[2]
+    (arrows,) = (c for c in scene.collections if hasattr(c, "U"))
+    positive, negative = (np.ravel(np.column_stack(line.get_data())) for line in scene.lines)
+    towards, away = positive - arrows.XY, negative - arrows.XY
+    unit = lambda v: v / np.linalg.norm(v, axis=-1, keepdims=True)
+    due = unit(unit(towards) - unit(away))
+    np.testing.assert_allclose(np.column_stack([arrows.U, arrows.V]), due, atol=1e-6)

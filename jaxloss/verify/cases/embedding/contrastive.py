@@ -46,6 +46,7 @@ def _labelled(**sizes) -> Inputs:
         members=5,
         value_per="member",
         curve=curve,
+        scene="points",
         xlabel="angle to the positive, a negative at π/2",
     )
 

@@ -22,6 +22,12 @@ def two_views(features: int = 3, value_per="member", **sizes) -> Inputs:
         turned, axes = np.stack([np.cos(x), np.sin(x)], axis=-1), np.tile(np.eye(2), (len(x), 1, 1))
         return np.stack([turned, axes[:, 1]], axis=1), axes
 
+    def turned_batch(x: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Four examples, and their second views all turned by one angle: statistics of a batch need a batch."""
+        batch = np.array([[1.0, 0.2], [-0.8, 1.0], [0.3, -1.1], [-0.6, -0.4]])
+        turn = np.stack([np.stack([np.cos(x), -np.sin(x)], -1), np.stack([np.sin(x), np.cos(x)], -1)], -2)
+        return np.tile(batch, (len(x), 1, 1)), np.einsum("nij,kj->nki", turn, batch)
+
     return Inputs(
         ("first", "second"),
         draw,
@@ -29,8 +35,9 @@ def two_views(features: int = 3, value_per="member", **sizes) -> Inputs:
         classes=features,
         members=4,
         value_per=value_per,
-        curve=curve if value_per == "member" else None,
-        xlabel="angle to the positive, a negative at π/2",
+        curve=curve if value_per == "member" else turned_batch,
+        xlabel="angle to the positive, a negative at π/2" if value_per == "member" else "angle between the views",
+        scene="points" if value_per == "member" else None,
         compare=2,
     )
 
