@@ -96,8 +96,6 @@ def _outline(axes: Axes, middle: tuple[float, float], size: tuple[float, float],
 
 # ---- points ----------------------------------------------------------------------------------------------------------
 
-REACH = 1.6
-
 
 def _points(axes: Axes, case: Case, theme: Theme) -> None:
     """Draw the loss over the place of one embedding in the plane, the others, and the way down.
@@ -111,16 +109,18 @@ def _points(axes: Axes, case: Case, theme: Theme) -> None:
         moved = jnp.asarray(moving).at[0].set(place) if moving.ndim > 1 else place
         return jnp.mean(case(*(jnp.asarray(array)[None] for array in (moved, *rest)), reduction="none"))
 
-    x = np.linspace(-REACH, REACH, 120)  # an even number: no place is the origin, which has no direction
+    others = _others(case, [moving, *rest])
+    reach = max(1.6, 1.2 * max(float(np.max(np.abs(places))) for places in others.values()))
+    x = np.linspace(-reach, reach, 120)  # an even number: no place is the origin, which has no direction
     values, _ = landscape(loss, x, x)
     colours = LinearSegmentedColormap.from_list("loss", [theme.lines[0], theme.paper])
     filled = axes.contourf(x, x, values, levels=14, cmap=colours)
     axes.contour(x, x, values, levels=filled.levels, colors=theme.grid, linewidths=0.5)
-    _arrows(axes, loss, theme, x=np.linspace(-1.4, 1.4, 12), y=np.linspace(-1.4, 1.4, 12))
-    for i, (name, place) in enumerate(_others(case, [moving, *rest]).items()):
+    _arrows(axes, loss, theme, x=0.9 * x[5::10], y=0.9 * x[5::10])
+    for i, (name, place) in enumerate(others.items()):
         colour = theme.lines[1:][i % (len(theme.lines) - 1)]
         axes.plot(*np.transpose(place), "o", color=colour, markersize=7, markeredgecolor=theme.paper, label=name)
-    axes.legend(loc="upper right", fontsize=7.5, frameon=True, facecolor=theme.paper, edgecolor=theme.grid)
+    axes.legend(loc="lower right", fontsize=7.5, frameon=True, facecolor=theme.paper, edgecolor=theme.grid)
     axes.figure.colorbar(filled, ax=axes, shrink=0.85, pad=0.02, format="%.2g").outline.set_visible(False)
     axes.set_aspect("equal")
     axes.grid(visible=False)
