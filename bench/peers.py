@@ -49,6 +49,8 @@ def peer_function(peer: str, case: Case) -> Callable[..., Any] | None:
     for part in dotted.split("."):
         function = getattr(function, part)
     function = functools.partial(function, **{key: _plain(value) for key, value in case.params.items()})
+    if case.inputs.members is not None:
+        function = functools.partial(_one_event, function)
     if package == "keras":  # targets first
         return lambda predictions, targets, *rest: function(targets, predictions, *rest)
     return function
@@ -116,6 +118,13 @@ class _Torch:
     def doubles(self) -> tuple[np.ndarray, ...]:
         """NumPy arrays of float64."""
         return tuple(tensor.double().cpu().numpy() for tensor in self.tensors)
+
+
+def _one_event(function: Callable[..., Any], *arrays: Any) -> Any:
+    """Call a peer that takes one batch, and reduces it, where ours takes any number of them."""
+    if any(array.shape[0] != 1 for array in arrays):
+        raise ValueError(f"takes one batch, got {arrays[0].shape[0]}")
+    return function(*(array[0] for array in arrays))
 
 
 def _plain(value: Any) -> Any:

@@ -140,10 +140,10 @@ def _others(case: Case, event: list[np.ndarray]) -> dict[str, list[np.ndarray]]:
         for j, vector in enumerate(vectors):
             if i == 0 and j == 0:
                 continue
-            labelled = labels is not None and len(labels) == len(vectors)
-            name = f"class {labels[j]}" if labelled else case.inputs.names[i]
-            if array.ndim == 2 and not labelled and i > 0:
-                name = f"{name} {j}"
+            if labels is not None and len(labels) == len(vectors):
+                name = f"class {labels[j]}"
+            else:
+                name = case.inputs.names[i] + (f" {j}" if array.ndim == 2 and i > 0 else "")
             found.setdefault(name, []).append(vector)
     return found
 

@@ -135,7 +135,8 @@ class Case:
     """The true result is a difference of terms: measure the error in ulps of the largest, which is what a change of
     the inputs in their last place would do to the result."""
     peers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """What peers call it: ``{"optax": "losses.huber_loss", "torch": "nn.functional.huber_loss"}``."""
+    """What peers call it: ``{"optax": "losses.huber_loss", "torch": "nn.functional.huber_loss"}``. Where events have
+    members, the peer takes one event and gives its mean."""
 
     def __post_init__(self) -> None:
         """Freeze what a caller passed as plain dict, list or set."""

@@ -112,6 +112,7 @@ CASES = tuple(
             degree=0,
             ulps=16,
             conditioned=True,
+            peers={"optax": "losses.ntxent"} if loss is nt_xent else {},
         ),
         Case(
             loss=loss,
