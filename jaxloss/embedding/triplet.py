@@ -20,7 +20,7 @@ def triplet_margin(
     negatives: Float[ArrayLike, "*shape"],
     *,
     margin: Real[ArrayLike, "..."] = 1.0,
-    p: float = 2,
+    p: float | int = 2,
     swap: bool = False,
     axis: int = -1,
     where: Bool[ArrayLike, "..."] | None = None,

@@ -116,7 +116,7 @@ def angular(
     embeddings: Float[ArrayLike, "*batch examples features"],
     labels: Int[ArrayLike, "*batch examples"],
     *,
-    angle: float = 45.0,
+    angle: float | int = 45.0,
     where: Bool[ArrayLike, "..."] | None = None,
     weights: Real[ArrayLike, "..."] | None = None,
     reduction: Reduction = "mean",
