@@ -11,7 +11,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from jaxloss import checks, reduce
-from jaxloss.numerics.elementary import power_of_two
+from jaxloss.numerics.elementary import one_dispatch, power_of_two
 from jaxloss.reduce import Reduction
 
 __all__ = ["Samples", "compare", "distances", "squared_distances"]
@@ -81,6 +81,7 @@ def _exists(
     return (own * event[..., None]) != 0
 
 
+@one_dispatch
 def squared_distances(x: Array, y: Array) -> Array:
     """The squared distance of every sample of x from every sample of y.
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Real
 from jaxloss import checks, numerics
 from jaxloss.divergence.rows import atanh_rest
 from jaxloss.divergence.samples import Samples, compare, squared_distances
+from jaxloss.numerics.elementary import one_dispatch
 from jaxloss.reduce import Reduction
 
 __all__ = ["sinkhorn"]
@@ -78,6 +79,7 @@ def sinkhorn(
     )
 
 
+@functools.partial(one_dispatch, static_argnames=("iterations",))
 def _divergence(samples: Samples, *, epsilon: Any, iterations: int) -> Array:
     x, y, has_x, has_y = samples
     a, b = _shares(x, has_x), _shares(y, has_y)
@@ -97,8 +99,8 @@ def _divergence(samples: Samples, *, epsilon: Any, iterations: int) -> Array:
     def step(potentials: tuple[Array, ...], costs: list[Array]) -> tuple[Array, ...]:
         return tuple(0.5 * (old + new) for old, new in zip(potentials, update(potentials, costs), strict=True))
 
-    start = step(tuple(map(jnp.zeros_like, (a, b, a, b))), costs)
-    potentials, _ = lax.scan(lambda carry, _: (step(carry, costs), None), start, length=iterations - 1)
+    start = tuple(jnp.zeros_like(z[..., 0]) for z in (x, y, x, y))
+    potentials, _ = lax.scan(lambda carry, _: (step(carry, costs), None), start, length=iterations)
     f, g, f_alone, g_alone = update(potentials, costs)
     return jnp.sum(a * (f - f_alone), -1) + jnp.sum(b * (g - g_alone), -1)
 

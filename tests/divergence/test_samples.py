@@ -243,3 +243,20 @@ def test_memory_is_that_of_the_pairs(name):
     loss = {**IN_SPACE, "sinkhorn": partial(sinkhorn, epsilon=0.5, iterations=50)}[name]
     memory = jax.jit(jax.grad(loss, (0, 1))).lower(x, x).compile().memory_analysis()
     assert memory.temp_size_in_bytes < 32 * 4 * 256 * 256
+
+
+def test_a_second_call_outside_jit_compiles_nothing():
+    x, y = RNG.normal(size=(2, 8, 6)).astype(np.float32)
+    losses = [IN_SPACE[name] for name in ("mmd", "energy_distance", "sinkhorn")]
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
+    try:
+        for loss in losses:
+            loss(x, y)
+        assert any("compile" in event for event in compiled)
+        compiled.clear()
+        for loss in losses:
+            loss(x, y)
+        assert not any("compile" in event for event in compiled)
+    finally:
+        jax.monitoring.clear_event_listeners()
