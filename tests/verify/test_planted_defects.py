@@ -53,6 +53,11 @@ def test_every_law_has_a_planted_defect():
     assert planted == {*LAWS, "accuracy"}
 
 
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_stands_alone(law):
+    assert verify(SQUARED_ERROR, laws=[law]).passed == (law,)
+
+
 # --- defects, one or more for every law ---------------------------------------------------------------------------
 
 
