@@ -199,9 +199,14 @@ def _jensen_shannon(log_p: Array, t: Array, beta: Array) -> Array:
 # ---- the others ------------------------------------------------------------------------------------------------------
 
 
+def _side(log_p: Array, t: Array) -> Array:
+    """The sign of p - t, also of a p beside t = 0 that its dtype cannot hold."""
+    return jnp.where((t == 0) & (log_p > -jnp.inf), 1, jnp.sign(difference(log_p, t)))
+
+
 @with_slopes(
-    lambda log_p, t: 0.5 * jnp.sign(difference(log_p, t)) * jnp.exp(log_p),
-    lambda log_p, t: -0.5 * jnp.sign(difference(log_p, t)),
+    lambda log_p, t: 0.5 * _side(log_p, t) * jnp.exp(log_p),
+    lambda log_p, t: -0.5 * _side(log_p, t),
 )
 def _half_distance(log_p: Array, t: Array) -> Array:
     return 0.5 * jnp.abs(difference(log_p, t))
