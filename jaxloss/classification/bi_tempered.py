@@ -16,9 +16,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import class_rows, smooth_labels
-from jaxloss.classification.softmax_rows import largest, score
+from jaxloss.classification.labels import smooth_labels
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import class_rows
+from jaxloss.rows.softmax import largest, score
 
 __all__ = ["bi_tempered"]
 

@@ -13,8 +13,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.yes_no import cross_entropy, log1m
 from jaxloss.reduce import Reduction
+from jaxloss.rows.yes_no import cross_entropy, log1m
 
 __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
 

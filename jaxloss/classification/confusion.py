@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, reduce
 from jaxloss.classification.labels import one_hot
-from jaxloss.classification.softmax_rows import labelled_rows, surprises
 from jaxloss.reduce import Reduction
+from jaxloss.rows.softmax import labelled_rows, surprises
 
 __all__ = ["matrix_cross_entropy", "update_confusions"]
 

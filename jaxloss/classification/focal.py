@@ -11,8 +11,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.yes_no import cross_entropy, discount, miss, surplus, tails
 from jaxloss.reduce import Reduction
+from jaxloss.rows.yes_no import cross_entropy, discount, miss, surplus, tails
 
 __all__ = ["detection_focal", "sigmoid_focal", "sigmoid_focal_exp"]
 

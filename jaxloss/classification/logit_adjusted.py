@@ -9,9 +9,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import along, class_table
-from jaxloss.classification.softmax_rows import labelled_rows
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import along, class_table
+from jaxloss.rows.softmax import labelled_rows
 
 __all__ = ["logit_adjusted"]
 

@@ -8,8 +8,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import pick, picked
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import pick, picked
 
 __all__ = ["accuracy", "in_top_k"]
 

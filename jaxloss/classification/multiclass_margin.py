@@ -10,8 +10,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import ClassRows, class_rows
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import ClassRows, class_rows
 
 __all__ = ["multiclass_hinge", "multiclass_perceptron", "weston_watkins"]
 

@@ -12,10 +12,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import class_rows
 from jaxloss.classification.pairs import hinge_pairs
-from jaxloss.classification.yes_no import cross_entropy, discount, log1m, probabilities
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import class_rows
+from jaxloss.rows.yes_no import cross_entropy, discount, log1m, probabilities
 
 __all__ = ["asymmetric", "dual_focal", "multilabel_margin", "multilabel_soft_margin"]
 

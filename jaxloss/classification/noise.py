@@ -13,8 +13,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.softmax_rows import labelled_rows, miss, surprises
 from jaxloss.reduce import Reduction
+from jaxloss.rows.softmax import labelled_rows, miss, surprises
 
 __all__ = ["generalized_cross_entropy", "symmetric_cross_entropy"]
 

@@ -8,11 +8,11 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import along, class_rows
 from jaxloss.classification.normal import normal_interval
 from jaxloss.classification.ordinal_rows import cumulative_distance, entries
-from jaxloss.classification.yes_no import cross_entropy
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import along, class_rows
+from jaxloss.rows.yes_no import cross_entropy
 
 __all__ = ["coral", "cumulative_link", "squared_earth_mover"]
 

@@ -11,8 +11,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import pick, picked, row_like
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import pick, picked, row_like
 
 __all__ = ["categorical_cross_entropy", "categorical_cross_entropy_with_integer_labels"]
 

@@ -11,15 +11,15 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import along, class_table, of_label, pick, row_like
-from jaxloss.classification.softmax_rows import (
+from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import along, class_table, of_label, pick, row_like
+from jaxloss.rows.softmax import (
     Rows,
     largest,
     of_distributions,
     of_ids,
     score,
 )
-from jaxloss.reduce import Reduction
 
 __all__ = ["softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]
 

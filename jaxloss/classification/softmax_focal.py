@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import class_table
-from jaxloss.classification.softmax_rows import labelled_rows, miss
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import class_table
+from jaxloss.rows.softmax import labelled_rows, miss
 
 __all__ = ["poly_cross_entropy", "softmax_focal"]
 

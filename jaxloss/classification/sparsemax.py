@@ -13,10 +13,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import class_rows
 from jaxloss.classification.simplex import fenchel_young_rows, roots
 from jaxloss.numerics.elementary import in_one_loop, one_dispatch
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import class_rows
 
 __all__ = ["binary_sparsemax", "entmax15", "entmax15_mapping", "fenchel_young", "multiclass_sparsemax", "sparsemax"]
 

@@ -8,7 +8,6 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import along, class_rows
 from jaxloss.classification.softmax import softmax_cross_entropy
 from jaxloss.classification.variant_rows import (
     proportional_nll,
@@ -19,6 +18,7 @@ from jaxloss.classification.variant_rows import (
     taylor_of_ids,
 )
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import along, class_rows
 
 __all__ = ["large_margin_softmax", "pc_softmax", "taylor_cross_entropy"]
 

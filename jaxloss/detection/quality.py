@@ -13,9 +13,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.softmax_rows import Rows, largest, of_distributions, score
-from jaxloss.classification.yes_no import cross_entropy, discount, probabilities, tails
 from jaxloss.reduce import Reduction
+from jaxloss.rows.softmax import Rows, largest, of_distributions, score
+from jaxloss.rows.yes_no import cross_entropy, discount, probabilities, tails
 
 __all__ = ["distribution_focal", "quality_focal", "varifocal"]
 

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.divergence.rows import atanh_rest, difference, gap, row_pair
+from jaxloss.numerics.slopes import with_slopes
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import with_slopes
 
 __all__ = ["hellinger", "jensen_shannon", "total_variation_distance"]
 

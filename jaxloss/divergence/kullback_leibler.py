@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.divergence.rows import difference, gap, row_pair
+from jaxloss.numerics.slopes import with_slopes
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import with_slopes
 
 __all__ = ["generalized_kl_divergence", "jeffreys", "kl_divergence", "kl_divergence_with_log_targets"]
 

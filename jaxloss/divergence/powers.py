@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Real
 from jaxloss import checks, numerics, reduce
 from jaxloss.divergence.rows import atanh_rest, difference, gap, row_pair, scaled_exp
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.numerics.slopes import with_slopes
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import with_slopes
 
 __all__ = ["alpha_divergence", "chi_squared", "renyi"]
 

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import horner
-from jaxloss.regression.slopes import with_slopes
+from jaxloss.numerics.slopes import with_slopes
 
 __all__ = ["atanh_rest", "difference", "gap", "row_pair", "scaled_exp"]
 

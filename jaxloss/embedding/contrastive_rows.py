@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxloss import numerics
-from jaxloss.classification.softmax_rows import of_distributions, of_ids
 from jaxloss.embedding.batches import diagonal
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.rows.softmax import of_distributions, of_ids
 
 __all__ = ["against_all", "against_negatives", "margin_of_negatives", "own_against_others"]
 

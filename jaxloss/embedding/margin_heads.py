@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import row_like
 from jaxloss.embedding.margin_rows import added, cross_entropy, head_rows, multiplied
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import row_like
 
 __all__ = ["arcface", "cosface", "sphereface", "sub_center_arcface"]
 

@@ -12,8 +12,8 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import pick, picked, row_like
-from jaxloss.classification.softmax_rows import largest, of_ids
+from jaxloss.rows.labels import pick, picked, row_like
+from jaxloss.rows.softmax import largest, of_ids
 
 __all__ = ["Head", "added", "cross_entropy", "head_rows", "multiplied"]
 

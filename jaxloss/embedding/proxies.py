@@ -11,10 +11,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import pick, picked, row_like
 from jaxloss.embedding.distances import log1p_sum_exp, matmul_transposed, unit_vectors
 from jaxloss.embedding.margin_rows import Head, cross_entropy
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import pick, picked, row_like
 
 __all__ = ["proxy_anchor", "proxy_nca", "soft_triplet"]
 

@@ -12,10 +12,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import along, class_table, row_like
-from jaxloss.classification.softmax_rows import Surprises, largest, score, surprises
 from jaxloss.reduce import Reduction
 from jaxloss.regression.cosine import cosine_distance, cosine_similarity
+from jaxloss.rows.labels import along, class_table, row_like
+from jaxloss.rows.softmax import Surprises, largest, score, surprises
 
 __all__ = ["byol", "dino", "dino_center", "simsiam"]
 

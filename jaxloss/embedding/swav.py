@@ -10,10 +10,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import row_like
-from jaxloss.classification.softmax_rows import largest, of_distributions, score, surprises
 from jaxloss.embedding.batches import of_batch
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import row_like
+from jaxloss.rows.softmax import largest, of_distributions, score, surprises
 
 __all__ = ["sinkhorn_codes", "swav"]
 

@@ -10,7 +10,7 @@ from jax import Array, lax
 
 from jaxloss import numerics
 from jaxloss.numerics.elementary import horner
-from jaxloss.regression.slopes import with_slopes
+from jaxloss.numerics.slopes import with_slopes
 
 __all__ = ["general_loss", "log_partition"]
 

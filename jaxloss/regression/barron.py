@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import _one_minus_exp
+from jaxloss.numerics.slopes import residual_parts, with_slopes
 from jaxloss.reduce import Reduction
 from jaxloss.regression.adaptive import general_loss, log_partition
 from jaxloss.regression.robust import _gaussian, _geman_mcclure, _welsch
-from jaxloss.regression.slopes import residual_parts, with_slopes
 
 __all__ = ["barron", "barron_nll"]
 

@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
 from jaxloss.numerics.elementary import one_dispatch, power_of_two
+from jaxloss.numerics.slopes import rounded_difference
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import rounded_difference
 
 __all__ = ["cosine_distance", "cosine_similarity", "periodic"]
 

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import in_one_loop
+from jaxloss.numerics.slopes import with_odd_slope, with_slopes
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import with_odd_slope, with_slopes
 
 __all__ = ["charbonnier", "huber", "log_cosh", "pseudo_huber", "smooth_l1"]
 

@@ -17,8 +17,8 @@ from jaxtyping import Bool, Float, Real
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import _one_minus_exp
 from jaxloss.numerics.powers import _half
+from jaxloss.numerics.slopes import residual_parts, with_slopes
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import residual_parts, with_slopes
 
 __all__ = ["cauchy", "geman_mcclure", "tukey_biweight", "welsch"]
 

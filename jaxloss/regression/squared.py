@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import power_of_two
+from jaxloss.numerics.slopes import with_odd_slope, with_slopes
 from jaxloss.reduce import Reduction
-from jaxloss.regression.slopes import with_odd_slope, with_slopes
 
 __all__ = ["absolute_error", "half_squared_error", "root_mean_squared_error", "squared_error"]
 

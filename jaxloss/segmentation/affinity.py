@@ -13,9 +13,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics
-from jaxloss.classification.labels import picked
 from jaxloss.numerics.elementary import horner, one_dispatch
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import picked
 from jaxloss.segmentation.regions import Regions, class_regions, pixel_sums
 
 __all__ = ["affinity"]

@@ -19,8 +19,8 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from jaxloss import checks, reduce
-from jaxloss.classification.labels import picked
 from jaxloss.reduce import Reduction
+from jaxloss.rows.labels import picked
 
 __all__ = ["Regions", "Tally", "binary_regions", "class_regions", "pixel_axes", "pixel_sums"]
 

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks
 from jaxloss.classification.softmax_focal import focus
-from jaxloss.classification.softmax_rows import Surprises, largest, score, surprises
 from jaxloss.reduce import Reduction
+from jaxloss.rows.softmax import Surprises, largest, score, surprises
 from jaxloss.segmentation.quotients import focused, share
 from jaxloss.segmentation.regions import Regions, class_regions, pixel_sums
 

@@ -7,9 +7,10 @@ import pytest
 import sklearn.metrics
 
 from jaxloss.classification.confusion import matrix_cross_entropy, update_confusions
-from jaxloss.classification.labels import one_hot, pick, smooth_labels
+from jaxloss.classification.labels import one_hot, smooth_labels
 from jaxloss.classification.logit_adjusted import logit_adjusted
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
+from jaxloss.rows.labels import pick
 from jaxloss.verify import check_gradients
 
 LOGITS = jax.random.normal(jax.random.key(0), (6, 3)) * 3

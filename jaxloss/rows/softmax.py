@@ -26,8 +26,8 @@ from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.classification.labels import along, of_label, pick, picked
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.rows.labels import along, of_label, pick, picked
 
 __all__ = [
     "LabelledRows",
