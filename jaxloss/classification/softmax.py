@@ -78,7 +78,7 @@ def softmax_cross_entropy(
     name = "softmax_cross_entropy"
     logits, labels, axis = checks.dense_rows(name, logits, labels, axis)
     scaling = _scaling(name, where, logits, axis, temperature, logit_cap)
-    mass = jnp.expand_dims(reduce.keep(name, where, jnp.sum(labels, axis)), axis)
+    mass = reduce.keep(name, where, jnp.sum(labels, axis, keepdims=True), axis=axis)
     logits, labels = reduce.keep(name, where, logits, labels, axis=axis)
     rows = of_distributions(scaling.scores(logits), labels, mass, axis)
     values = _extras(name, rows, scaling, label_smoothing, z_loss)

@@ -71,8 +71,13 @@ def largest(name: str, where: ArrayLike | None, logits: Array, axis: int) -> Arr
     The logits come as they are: to mask them first would write all of them once more. There is no gradient, which
     nothing that depends on differences of logits needs.
     """
-    top = reduce.keep(name, where, lax.stop_gradient(jnp.max(logits, axis)))
-    return jnp.expand_dims(jnp.where(top == -jnp.inf, 0, top), axis)
+    return reduce.keep(name, where, _possible_largest(logits, axis), axis=axis)
+
+
+@partial(one_dispatch, static_argnums=1)
+def _possible_largest(logits: Array, axis: int) -> Array:
+    top = lax.stop_gradient(jnp.max(logits, axis, keepdims=True))
+    return jnp.where(top == -jnp.inf, 0, top)
 
 
 def score(logits: Array, top: Array, temperature: Array | float = 1, cap: float | None = None) -> Array:

@@ -102,7 +102,7 @@ CASES = (
         },
         learnable=("student_temperature",),
         properties={Property.NON_NEGATIVE, Property.CONVEX, Property.SHIFT_INVARIANT},
-        ulps=8,
+        ulps=16,  # the gradient is the difference of two softmaxes, each with a few ulp of its own
         conditioned=True,
     ),
 )
