@@ -7,7 +7,6 @@ gives its share of numerator and gradient, and the shares are added.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 from optax.microbatching import microbatch
 
+from jaxloss import checks
 from jaxloss.training.sums import Sums
 
 __all__ = ["value_and_grad", "value_fn"]
@@ -52,11 +52,12 @@ def value_and_grad(
         if micro_batch_size is None:
             shares, report, gradients = _shares(whole, None, loss_scale, per_term)(params, *batch)
         else:
-            weights = _weights(whole(params, *batch))
+            full = _in_full_micro_batches(batch, micro_batch_size)
+            weights = jax.jit(lambda *data: _weights(whole(*data)))(params, *batch)
             part = _shares(whole, weights, loss_scale, per_term)
-            shares, report, gradients = _over_micro_batches(part, params, batch, micro_batch_size)
+            shares, report, gradients = _over_micro_batches(part, params, batch, micro_batch_size, full)
         named = {} if list(shares) == ["total"] else shares
-        total = sum(shares.values(), start=jnp.zeros((), _dtype(shares)))
+        total = _total(shares)
         if clash := {"total", *named} & set(report):
             raise ValueError(f"value_and_grad: the report may not have {', '.join(sorted(clash))}, the loss has")
         return (total, {"total": total, **named, **report}), gradients
@@ -83,8 +84,7 @@ def value_fn(loss_fn: LossFunction, *batch: Any, **rest: Any) -> Callable[[Any],
 
     def objective(params: Any) -> Array:
         terms, _ = _parts(loss_fn(params, *batch, **rest))
-        shares = {name: _mean(term) for name, term in terms.items()}
-        return sum(shares.values(), start=jnp.zeros((), _dtype(shares)))
+        return _total({name: _mean(term) for name, term in terms.items()})
 
     return objective
 
@@ -103,8 +103,7 @@ def _parts(result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
                 f"value_and_grad: {name!r} must be a floating point scalar or Sums, "
                 f"got {jnp.result_type(term)} of shape {jnp.shape(term)}"
             )
-    # A report that names its objective "total" as well says nothing new.
-    return terms, {name: part for name, part in report.items() if name != "total" or "total" not in terms}
+    return terms, dict(report)
 
 
 def _shares(whole: Callable[..., Any], weights: Any, scale: Any, per_term: bool) -> Callable[..., Any]:
@@ -114,8 +113,9 @@ def _shares(whole: Callable[..., Any], weights: Any, scale: Any, per_term: bool)
         terms, report = whole(params, *batch)
         of_terms, of_report = (None, None) if weights is None else weights
         shares = {name: _mean(term, of_terms and of_terms[name]) for name, term in terms.items()}
-        scaled = shares.values() if scale is None else [share * scale for share in shares.values()]
-        values = jnp.stack([share.astype(_dtype(shares)) for share in scaled])
+        dtype = checks.compute_dtype(*shares.values())
+        values = jnp.stack([share.astype(dtype) for share in shares.values()])
+        values = values if scale is None else values * scale.astype(dtype)
         report = jax.tree.map(_mean, report, of_report or _none_like(report), is_leaf=_is_sums)
         return values if per_term else jnp.sum(values), (shares, report)
 
@@ -129,8 +129,8 @@ def _shares(whole: Callable[..., Any], weights: Any, scale: Any, per_term: bool)
     return call
 
 
-def _over_micro_batches(part: Callable[..., Any], params: Any, batch: tuple[Any, ...], size: int) -> Any:
-    """The sum of the shares of all micro-batches, those of full size in a loop."""
+def _in_full_micro_batches(batch: tuple[Any, ...], size: int) -> int:
+    """How many examples of the batch are in micro-batches of full size."""
     if size < 1:
         raise ValueError(f"value_and_grad: micro_batch_size must be positive, got {size}")
     shapes = [jnp.shape(array) for array in jax.tree.leaves(batch)]
@@ -139,14 +139,17 @@ def _over_micro_batches(part: Callable[..., Any], params: Any, batch: tuple[Any,
             "value_and_grad: with micro-batches, every array of the batch has its examples along the first axis, got "
             f"shapes {', '.join(map(str, shapes))}; what has none is handed over by name"
         )
-    count = shapes[0][0]
-    full = count - count % size
-    results = []
+    return shapes[0][0] - shapes[0][0] % size
+
+
+def _over_micro_batches(part: Callable[..., Any], params: Any, batch: tuple[Any, ...], size: int, full: int) -> Any:
+    """The sum of the shares of all micro-batches, those of full size in a loop."""
+    results, rest = [], jax.tree.map(lambda array: array[full:], batch)
     if full:
         looped = microbatch(part, argnums=tuple(range(1, 1 + len(batch))), microbatch_size=size)
         results.append(looped(params, *jax.tree.map(lambda array: array[:full], batch)))
-    if full < count or not count:
-        results.append(part(params, *jax.tree.map(lambda array: array[full:], batch)))
+    if jax.tree.leaves(rest)[0].shape[0] or not full:
+        results.append(part(params, *rest))
     return results[0] if len(results) == 1 else jax.tree.map(jnp.add, *results)
 
 
@@ -165,6 +168,11 @@ def _weights(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
     return jax.tree.map(lambda part: part.weight, parts, is_leaf=_is_sums)
 
 
+def _total(shares: Mapping[str, Array]) -> Array:
+    dtype = checks.compute_dtype(*shares.values())
+    return sum((share.astype(dtype) for share in shares.values()), start=jnp.zeros((), dtype))
+
+
 def _mean(part: Any, weight: Array | None = None) -> Any:
     return part.mean(weight) if isinstance(part, Sums) else part
 
@@ -175,8 +183,3 @@ def _is_sums(part: Any) -> bool:
 
 def _none_like(report: Any) -> Any:
     return jax.tree.map(lambda _: None, report, is_leaf=_is_sums)
-
-
-def _dtype(shares: Mapping[str, Any]) -> Any:
-    dtypes = [jnp.result_type(share) for share in shares.values()]
-    return max(dtypes, key=lambda dtype: math.log2(jnp.finfo(dtype).bits)) if dtypes else jnp.float32
