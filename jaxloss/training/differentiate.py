@@ -35,8 +35,8 @@ def value_and_grad(
         that of the examples, and what ``rest`` holds is handed over whole. A last, smaller micro-batch is fine. Every
         loss must be `Sums` then, and the report a pytree of `Sums`.
       per_term: give the gradient of every term apart, along a new leading axis, for `pcgrad`.
-    Returns: ``f(params, *batch, loss_scale=None, **rest) -> ((total, report), gradients)``. The report has every term and
-      what the loss function reported, `Sums` as means. The gradients are those of ``loss_scale * total``, in 16 bits too.
+    Returns: ``f(params, *batch, loss_scale=None, **rest) -> ((total, report), gradients)``. The report has every term
+      and what the loss function reported, `Sums` as means. The gradients are those of ``loss_scale * total``.
     Raises: TypeError for a loss function that returns something else, or a mean where sums are needed.
     Example:
       >>> from jaxloss import squared_error, training
