@@ -1,9 +1,6 @@
 """Equal to Keras: every function and class, over arguments, shapes, reductions, weights and masks."""
 
-import importlib.util
 import inspect
-import os
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -11,23 +8,6 @@ import numpy as np
 import pytest
 
 from jaxloss.compat import keras as ours
-
-if importlib.util.find_spec("keras") is None:
-    pytest.skip("Keras is not installed", allow_module_level=True)
-if "keras" not in sys.modules:
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-import keras
-
-if keras.backend.backend() != "jax":
-    pytest.skip(f"Keras runs on {keras.backend.backend()}", allow_module_level=True)
-
-
-@pytest.fixture(autouse=True)
-def _as_keras_needs_it():
-    """Keras mixes dtypes and ranks."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-
 
 RNG = np.random.default_rng(0)
 ROWS, CLASSES = 6, 5
@@ -142,7 +122,7 @@ def value_and_gradient(function, y_true, y_pred, **params):
 @pytest.mark.parametrize(
     ("name", "y_true", "y_pred", "params"), CALLS, ids=[f"{i}-{call[0]}" for i, call in enumerate(CALLS)]
 )
-def test_functions_equal_those_of_keras(name, y_true, y_pred, params):
+def test_functions_equal_those_of_keras(keras, name, y_true, y_pred, params):
     got = value_and_gradient(getattr(ours, name), y_true, y_pred, **params)
     due = value_and_gradient(getattr(keras.losses, name), y_true, y_pred, **params)
     assert np.isfinite(due[0]).all()
@@ -155,7 +135,7 @@ def test_functions_equal_those_of_keras(name, y_true, y_pred, params):
     np.testing.assert_allclose(np.asarray(got[1])[right], due[1][right], rtol=2e-5, atol=2e-6 * scale)
 
 
-def test_every_name_of_keras_is_here():
+def test_every_name_of_keras_is_here(keras):
     theirs = {name for name in dir(keras.losses) if not name.startswith("_")} - {
         "deserialize",
         "get",
@@ -171,14 +151,14 @@ def test_every_name_of_keras_is_here():
 
 
 @pytest.mark.parametrize(("added", "due"), [(0.0, 12.000716), (1e-7, 11.522857)])
-def test_w21_saturated_probabilities(added, due):
+def test_w21_saturated_probabilities(keras, added, due):
     """A published example of tf.keras 1 and 2 (11.522857), and what Keras 3 makes of it."""
     y_true, y_pred = jnp.array([0.0, 0.0, 1.0, 1.0]), jnp.array([1.0, 1.0, 1.0, 0.0])
     np.testing.assert_allclose(ours.binary_crossentropy(y_true, y_pred, added=added), due, rtol=5e-7)
     np.testing.assert_allclose(keras.losses.binary_crossentropy(y_true, y_pred), 12.000716, rtol=5e-7)
 
 
-def test_w8_and_w9_sparse_and_weighted():
+def test_w8_and_w9_sparse_and_weighted(keras):
     p, weights = np.array([[0.05, 0.95, 0], [0.1, 0.8, 0.1]]), np.array([0.3, 0.7])
     sparse = ours.SparseCategoricalCrossentropy()(np.array([1, 2]), p)
     np.testing.assert_allclose(sparse, 1.17693919, rtol=1e-6)
@@ -186,7 +166,7 @@ def test_w8_and_w9_sparse_and_weighted():
     np.testing.assert_allclose(loss(np.eye(3)[[1, 2]], p, sample_weight=weights), 0.81359878, rtol=1e-6)
 
 
-def test_where_keras_loses_its_gradient_or_digits():
+def test_where_keras_loses_its_gradient_or_digits(keras):
     zero = jnp.zeros((1, 3))
     due, got = (value_and_gradient(m.cosine_similarity, jnp.ones((1, 3)), zero)[1] for m in (keras.losses, ours))
     assert np.isnan(due).all()
@@ -211,7 +191,7 @@ def class_data(name):
 
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", None])
 @pytest.mark.parametrize("name", CLASSES_OF_KERAS)
-def test_classes_reduce_weigh_and_mask_as_those_of_keras(name, reduction):
+def test_classes_reduce_weigh_and_mask_as_those_of_keras(keras, name, reduction):
     y_true, y_pred = class_data(name)
     weights = RNG.uniform(size=ROWS).astype(np.float32)
     mask = np.array([True, True, False, True, False, True])
@@ -227,7 +207,7 @@ def test_classes_reduce_weigh_and_mask_as_those_of_keras(name, reduction):
 
 
 @pytest.mark.parametrize("name", sorted(ours.classes.FUNCTIONS))
-def test_classes_are_those_of_keras_and_survive_their_config(name):
+def test_classes_are_those_of_keras_and_survive_their_config(keras, name):
     loss = getattr(ours, name)(reduction="sum", name="mine")
     assert isinstance(loss, getattr(keras.losses, name))
     again = keras.losses.deserialize(keras.losses.serialize(loss))
@@ -239,7 +219,7 @@ def test_classes_are_those_of_keras_and_survive_their_config(name):
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", None])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-def test_reduce_weighted_values_is_keras_reduction(reduction, weighted, masked):
+def test_reduce_weighted_values_is_keras_reduction(keras, reduction, weighted, masked):
     from keras.src.losses.loss import reduce_weighted_values
 
     values = numbers((4, 3))

@@ -1,6 +1,5 @@
 """Any loss in ``model.compile(loss=...)``: weights, masks, configs, and a model that learns the digits."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,25 +12,8 @@ import pytest
 import jaxloss
 from jaxloss.compat import keras as ours
 
-if importlib.util.find_spec("keras") is None:
-    pytest.skip("Keras is not installed", allow_module_level=True)
-if "keras" not in sys.modules:
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-import keras
-
-if keras.backend.backend() != "jax":
-    pytest.skip(f"Keras runs on {keras.backend.backend()}", allow_module_level=True)
-
-
 # Keras converts its variables the way NumPy 1 did.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-@pytest.fixture(autouse=True)
-def _keras_mixes_dtypes_and_ranks():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-
 
 RNG = np.random.default_rng(0)
 X = jnp.asarray(RNG.normal(size=(4, 3)), jnp.float32)
@@ -39,17 +21,16 @@ Y = jnp.asarray(RNG.normal(size=(4, 3)), jnp.float32)
 WEIGHTS = jnp.array([1.0, 0.0, 2.0, 0.5])
 
 
-@keras.saving.register_keras_serializable(package="tests")
 def my_loss(predictions, targets, scale=1.0):
     return scale * jnp.abs(predictions - targets)
 
 
-def test_predictions_and_targets_change_places():
+def test_predictions_and_targets_change_places(keras):
     over = ours.as_keras("quantile", q=0.9)(jnp.array([[0.0]]), jnp.array([[1.0]]))
     np.testing.assert_allclose(over, 0.1, rtol=1e-6)  # too high a prediction costs 1 - 0.9
 
 
-def test_weights_follow_the_reduction():
+def test_weights_follow_the_reduction(keras):
     values = jaxloss.huber(X, Y, delta=0.5, reduction="none")
     weighted = np.asarray(WEIGHTS)[:, None] * values
     due = {
@@ -65,7 +46,7 @@ def test_weights_follow_the_reduction():
     assert loss.name == "huber"
 
 
-def test_masked_is_never_there():
+def test_masked_is_never_there(keras):
     bad = X.at[1].set(jnp.nan)
     keep = np.array([True, False, True, True])
 
@@ -79,7 +60,7 @@ def test_masked_is_never_there():
     np.testing.assert_allclose(gradient[keep], jax.grad(jaxloss.huber)(X[keep], Y[keep]), rtol=1e-6)
 
 
-def test_columns_of_class_ids_and_of_numbers():
+def test_columns_of_class_ids_and_of_numbers(keras):
     ids = jnp.array([[0], [2], [1], [0]])
     loss = ours.as_keras("softmax_cross_entropy_with_integer_labels")
     np.testing.assert_allclose(loss(ids, X), jaxloss.softmax_cross_entropy_with_integer_labels(X, ids[:, 0]), rtol=1e-6)
@@ -88,7 +69,7 @@ def test_columns_of_class_ids_and_of_numbers():
     )
 
 
-def test_a_loss_of_ones_own_and_a_scalar_one():
+def test_a_loss_of_ones_own_and_a_scalar_one(keras):
     np.testing.assert_allclose(ours.as_keras(my_loss, scale=2.0)(Y, X), 2 * jnp.mean(jnp.abs(X - Y)), rtol=1e-6)
     scalar = ours.as_keras(lambda predictions, targets: jnp.mean((predictions - targets) ** 2), name="scalar")
     np.testing.assert_allclose(scalar(Y, X), jaxloss.squared_error(X, Y), rtol=1e-6)
@@ -111,7 +92,8 @@ def test_a_loss_of_ones_own_and_a_scalar_one():
         lambda: ours.as_keras("softmax_cross_entropy", label_smoothing=0.1, axis=-1),
     ],
 )
-def test_configs_survive(loss):
+def test_configs_survive(keras, loss):
+    keras.saving.register_keras_serializable(package="tests")(my_loss)
     loss = loss()
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert again.get_config() == loss.get_config()
@@ -126,14 +108,14 @@ def digits():
     return (features / 16).astype("float32"), labels.astype("int32")
 
 
-def small_model():
+def small_model(keras):
     keras.utils.set_random_seed(0)
     return keras.Sequential([keras.Input((64,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10)])
 
 
-def test_a_model_learns_the_digits_and_is_saved_and_loaded(digits, tmp_path):
+def test_a_model_learns_the_digits_and_is_saved_and_loaded(keras, digits, tmp_path):
     features, labels = digits
-    model = small_model()
+    model = small_model(keras)
     loss = ours.as_keras("softmax_cross_entropy_with_integer_labels", label_smoothing=0.05)
     model.compile(keras.optimizers.Adam(0.01), loss=loss, metrics=["accuracy"])
     model.fit(features[:1500], labels[:1500], batch_size=100, epochs=12, verbose=0)
@@ -154,18 +136,18 @@ def test_a_model_learns_the_digits_and_is_saved_and_loaded(digits, tmp_path):
     assert out.strip() == str(loss.get_config())
 
 
-def test_a_class_of_ours_gives_the_numbers_of_keras_in_fit(digits):
+def test_a_class_of_ours_gives_the_numbers_of_keras_in_fit(keras, digits):
     features, labels = digits
     losses = []
     for module in (ours, keras.losses):
-        model = small_model()
+        model = small_model(keras)
         model.compile("sgd", loss=module.SparseCategoricalCrossentropy(from_logits=True))
         history = model.fit(features[:500], labels[:500], batch_size=100, epochs=2, shuffle=False, verbose=0)
         losses.append(history.history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
-def test_the_mask_of_an_embedding_reaches_the_loss():
+def test_the_mask_of_an_embedding_reaches_the_loss(keras):
     """Two sequences, one of length 1: the padding counts for nothing, in the loss and in what is learned from it."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
