@@ -54,10 +54,12 @@ def train_step(
 
     def step(params: Any, state: Any, *batch: Any, **rest: Any) -> tuple[Any, Any, dict[str, Any]]:
         (total, report), gradients = differentiate(params, *batch, loss_scale=loss_scale(state), **rest)
-        updates, state = optimizer.update(
-            gradients, state, params, value=total, grad=gradients, value_fn=value_fn(loss_fn, *batch, **rest)
-        )
-        return optax.apply_updates(params, updates), state, report
+        objective = value_fn(loss_fn, *batch, **rest)
+        # Optimizers of optax mix step counts with floats, which strict promotion would refuse.
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            updates, state = optimizer.update(gradients, state, params, value=total, grad=gradients, value_fn=objective)
+            params = optax.apply_updates(params, updates)
+        return params, state, report
 
     if not donate:
         return jax.jit(step)

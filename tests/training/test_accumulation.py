@@ -117,9 +117,8 @@ def test_batches_of_a_loader_one_at_a_time_with_optax_alone():
     optimizer = optax.MultiSteps(optax.sgd(2.0**-4), every_k_schedule=len(parts), use_grad_mean=False)
     step = train_step(lambda params, *part: linear(params, *part).total / count, optimizer, donate=False)
     found, state = params, optimizer.init(params)
-    with jax.numpy_dtype_promotion("standard"):  # for optax
-        for part in parts:
-            found, state, _ = step(found, state, *part)
+    for part in parts:
+        found, state, _ = step(found, state, *part)
     due = params - 2.0**-4 * value_and_grad(linear)(params, *batch)[1]
     np.testing.assert_array_equal(found, due)
 

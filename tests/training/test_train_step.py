@@ -53,12 +53,10 @@ def test_the_old_parameters_are_given_away_and_only_they():
 def test_optimizers_get_what_they_ask_for(optimizer):
     params = jax.tree.map(jnp.copy, PARAMS)
     state = optimizer.init(params)
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # for optax
-        step = train_step(line, optimizer)
-        totals = []
-        for _ in range(8):
-            params, state, report = step(params, state, X, 2 * X)
-            totals.append(float(report["total"]))
+    step, totals = train_step(line, optimizer), []
+    for _ in range(8):
+        params, state, report = step(params, state, X, 2 * X)
+        totals.append(float(report["total"]))
     assert totals[0] == 14
     assert totals[-1] < 6
 
