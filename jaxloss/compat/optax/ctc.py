@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.typing import ArrayLike
 
 from jaxloss.compat.arrays import as_compute, cast, default_float, promoted
-from jaxloss.rows.labels import pick, picked
+from jaxloss.compat.ctc_lattice import lattice
 from jaxloss.rows.softmax import largest, score, surprises
 
 __all__ = ["ctc_loss", "ctc_loss_with_forward_probs"]
@@ -62,48 +60,9 @@ def ctc_loss_with_forward_probs(
     if jnp.shape(logit_paddings) != frames.shape[:2] or jnp.shape(label_paddings) != ids.shape:
         came = f"{jnp.shape(logit_paddings)} and {jnp.shape(label_paddings)}"
         raise ValueError(f"{name}: paddings must be {frames.shape[:2]} and {ids.shape}, got {came}")
-    batch, count = ids.shape
-    zero = cast(jnp.asarray(log_epsilon), frames.dtype)
-    padded = jnp.asarray(logit_paddings) != 0
-    blank, emit = _log_probabilities(frames, padded, ids, jnp.asarray(label_paddings) != 0, blank_id, zero)
-    repeat = jnp.pad(ids[:, :-1] == ids[:, 1:], ((0, 0), (0, min(count, 1))))
-
-    def frame(state: Any, now: Any) -> Any:
-        phi, label = state
-        log_blank, log_emit, skip = now
-        # From a label straight to the next one, unless that is the same.
-        ready = _add(phi, jnp.where(repeat, label + zero, label))
-        next_label = jnp.logaddexp(ready[:, :-1] + log_emit, label + log_emit)
-        # A blank after a label, which `ready` has already unless the next label is the same.
-        next_phi = _add(ready + log_blank, jnp.where(repeat, label, label + zero) + log_blank)
-        skip = skip[:, None]
-        state = jnp.where(skip, phi, next_phi), jnp.where(skip, label, next_label)
-        return state, state
-
-    start = jnp.full((batch, count + 1), zero).at[:, 0].set(0), jnp.full((batch, count), zero)
-    _, (phis, emits) = lax.scan(frame, start, (blank.swapaxes(0, 1), emit.swapaxes(0, 1), padded.T))
-    last = _add(phis[-1], emits[-1])
-    lengths = count - jnp.sum(jnp.asarray(label_paddings) != 0, 1, dtype=jnp.int32)
-    dtype = promoted(logits, jnp.zeros((), default_float()))
-    return cast(-pick(last, lengths, -1), dtype), cast(phis.at[-1].set(last), dtype), cast(emits, dtype)
-
-
-def _log_probabilities(
-    frames: Array, padded: Array, ids: Array, absent: Array, blank_id: int, zero: Array
-) -> tuple[Array, Array]:
-    """Log-probabilities of the blank `[B, T, 1]` and of each label `[B, T, N]`; NaN for a label that is no class."""
+    padded, absent = jnp.asarray(logit_paddings) != 0, jnp.asarray(label_paddings) != 0
     frames = jnp.where(padded[..., None], 0, frames)
-    logs = -surprises(score(frames, largest("ctc_loss", None, frames, -1)), -1).nll
-    logs = jnp.where(logs == -jnp.inf, zero, logs)
-    classes = frames.shape[-1]
-    outside = (ids < 0) | (ids >= classes)
-    # A product with one-hot labels: exact, and its transpose is no scatter.
-    one_hot = picked(ids, (*ids.shape, classes), -1).astype(frames.dtype)
-    emit = jnp.einsum("btk,bnk->btn", logs, one_hot, precision="highest")
-    emit = jnp.where((outside & ~absent)[:, None, :], jnp.nan, emit)
-    return logs[:, :, blank_id : blank_id + 1], emit
-
-
-def _add(phi: Array, added: Array) -> Array:
-    """Phi with a path more at each position but the first."""
-    return jnp.concatenate([phi[:, :1], jnp.logaddexp(phi[:, 1:], added)], -1)
+    logs = -surprises(score(frames, largest(name, None, frames, -1)), -1).nll
+    found = lattice(logs, padded, ids, absent, blank_id, cast(jnp.asarray(log_epsilon), frames.dtype))
+    dtype = promoted(logits, jnp.zeros((), default_float()))
+    return cast(-found.log_likelihood, dtype), cast(found.blanks, dtype), cast(found.labels, dtype)
