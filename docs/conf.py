@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "docstrings",
     "families",
+    "migration",
     "performance",
     "worked_pictures",
 ]

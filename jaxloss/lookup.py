@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxloss.peers import PEERS, Alias
+from jaxloss.peers import GENERAL, PEERS, Alias
 
 __all__ = ["PEERS", "Alias", "get", "names"]
 
@@ -80,7 +80,8 @@ def _aliases(name: str) -> dict[str, Alias]:
     last = rest.rpartition(".")[2]
     tables = {framework: PEERS[framework]} if rest and framework in PEERS else PEERS
     wanted = last if tables is not PEERS else name
-    return {peer: alias for peer, rows in tables.items() for alias in rows if wanted in alias.names}
+    found = {peer: alias for peer, rows in tables.items() for alias in rows if wanted in alias.names}
+    return {peer: alias for peer, alias in found.items() if peer in GENERAL} or found
 
 
 def _bind(name: str, loss: Loss, params: Mapping[str, Any], alias: Alias | None = None) -> Loss:

@@ -13,7 +13,7 @@ import pytest
 import jaxloss
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/families").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs").glob("[fm]*/*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(jaxloss.__path__, "jaxloss.") if m.name.rpartition(".")[2] != "__main__"

@@ -10,6 +10,7 @@ import pytest
 
 import jaxloss
 from jaxloss.lookup import PEERS, get, names
+from jaxloss.peers import GENERAL
 from jaxloss.verify.cases import CASES
 
 ALIASES = [(framework, alias) for framework, rows in PEERS.items() for alias in rows]
@@ -89,9 +90,17 @@ def test_every_alias_leads_to_a_loss_with_its_parameters(framework, alias):
 
 
 def test_a_name_without_its_framework_means_one_thing():
-    for _, alias in ALIASES:
+    for framework, alias in ALIASES:
         for name in alias.names:
-            get(name)  # an ambiguous name would raise
+            if framework in GENERAL:
+                get(name)  # an ambiguous name would raise
+    assert get("TripletMarginLoss") is get("torch.TripletMarginLoss")
+    assert get("pytorch_metric_learning.losses.TripletMarginLoss").__name__ == "triplet_batch(margin=0.05)"
+
+
+def test_a_name_of_several_special_libraries_asks_for_one():
+    with pytest.raises(ValueError, match=r"differs between frameworks, say monai.DiceLoss or segmentation_models"):
+        get("DiceLoss")
 
 
 def test_the_tables_cannot_be_changed():

@@ -19,8 +19,10 @@ class Alias(NamedTuple):
     """Bound so that it does."""
     differs: str
     """What still differs beyond the convention of the whole framework; empty when nothing does."""
+    exactly: str = ""
+    """An expression in the arguments there that gives their value; empty where there is none, or a `jaxloss.compat`."""
 
 
-def row(names: str, loss: str, differs: str = "", **params: Any) -> Alias:
-    """Return a row: the names there, separated by spaces, the loss here, what differs, parameters bound."""
-    return Alias(tuple(names.split()), loss, MappingProxyType(params), differs)
+def row(names: str, loss: str, differs: str = "", exactly: str = "", **params: Any) -> Alias:
+    """Return a row: the names there, separated by spaces, the loss here, what differs, the recipe, parameters bound."""
+    return Alias(tuple(names.split()), loss, MappingProxyType(params), differs, exactly)
