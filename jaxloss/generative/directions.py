@@ -60,8 +60,8 @@ def spherical_distance(
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
 
 
-# With d = 1 - cos theta the slope is g = theta / sin theta. Near d = 0 it is the sum of c_k d^k, which d (2 - d) g' = 1 -
-# (1 - d) g gives, c_k = c_(k-1) k / (2k + 1): nothing is lost to the square root of a small d.
+# With d = 1 - cos theta the slope is g = theta / sin theta. Near d = 0 it is a series in d, which does without the root
+# of a small number: d (2 - d) g' = 1 - (1 - d) g gives the coefficients c_k = c_(k-1) k / (2k + 1).
 @with_slopes(lambda d: _angle_over_sine(d))
 def _half_squared_angle(d: Array) -> Array:
     near = d < NEAR

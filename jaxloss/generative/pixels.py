@@ -152,7 +152,7 @@ def edge_aware_smoothness(
     values = jnp.zeros((), predictions.dtype)
     for a in axes:
         edges = jnp.mean(_size(_steps(images, a)), -1)
-        rough = _size(_steps(predictions, a + 1)) * jnp.exp(-edge_weight * edges)
+        rough = _size(_steps(predictions, a + 1)) * jnp.exp(-(edge_weight * edges))
         pairs = jnp.ones(rough.shape, jnp.bool_) if exists is None else _both(exists, a)
         count = jnp.maximum(jnp.sum(pairs, rows, dtype=jnp.int32), 1).astype(rough.dtype)
         values = values + jnp.sum(jnp.where(pairs, rough, 0), rows) / count

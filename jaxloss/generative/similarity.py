@@ -242,9 +242,9 @@ def _images(
     for argument, value in options.items():
         checks.parameter(name, argument, value, predictions, above=0)
     check_fits(name, predictions, (), window_size)
-    kept = masked_images(name, where, axes, predictions, targets)
+    predictions, targets = masked_images(name, where, axes, predictions, targets)
     windows = Windows(line(window_size, sigma), axes, (k1 * data_range) ** 2, (k2 * data_range) ** 2)
-    return *kept, windows
+    return predictions, targets, windows
 
 
 def masked_images(name: str, where: ArrayLike | None, axes: tuple[int, ...], *images: Array) -> tuple[Array, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,22 @@ import numpy as np
 from jaxloss.verify.case import Inputs, Regime
 from jaxloss.verify.inputs import magnitudes
 
-__all__ = ["images", "numbers"]
+__all__ = ["fixed", "images", "numbers"]
 
 LIMITS = {Regime.TINY: (0.0, 1e-2), Regime.HUGE: (1e2, np.inf)}
+
+
+def fixed(loss: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what is left of a loss of a function and arrays when the function is this one."""
+
+    def of_arrays(*data: Any, **options: Any) -> Any:
+        return loss(function, *data, **options)
+
+    signature = inspect.signature(loss)
+    arrays = list(signature.parameters.values())[1:]
+    of_arrays.__signature__ = signature.replace(parameters=arrays)  # pyrefly: ignore  (an attribute of any function)
+    of_arrays.__name__, of_arrays.__module__ = loss.__name__, loss.__module__
+    return of_arrays
 
 
 def numbers(

@@ -1,39 +1,28 @@
 """Cases of the penalties on a critic, which is fixed here: what they differentiate twice."""
 
-import inspect
-
 import jax.numpy as jnp
 import numpy as np
 from mpmath import mpf, sqrt
 
 from jaxloss.generative.critics import gradient_penalty, r1, r2
 from jaxloss.verify.case import Case, Inputs, Property, Regime
+from jaxloss.verify.cases.generative import fixed
 
-LINEAR = (2.0, -0.5, 0.5)
-CURVED = (0.5, 1.0, -0.25)
+
+def _coefficients(features):
+    """Of a quadratic form of any number of features."""
+    i = np.arange(features)
+    return 2 - 0.75 * (i % 3), 0.5 + 0.25 * (i % 2)
 
 
 def _critic(x):
-    a, b = (jnp.asarray(c, x.dtype).reshape(*(1 for _ in x.shape[1:]), 3) for c in (LINEAR, CURVED))
+    a, b = (jnp.asarray(c, x.dtype).reshape(*(1 for _ in x.shape[1:]), -1) for c in _coefficients(x.shape[-1]))
     return jnp.sum(a * x + 0.5 * b * x**2, -1) + x[..., 0] * x[..., 1]
 
 
 def _slope(x):
-    slope = [mpf(a) + mpf(b) * y for a, b, y in zip(LINEAR, CURVED, x, strict=True)]
-    return [slope[0] + x[1], slope[1] + x[0], slope[2]]
-
-
-def _fixed(loss):
-    """The penalty of samples that is left when the critic is this one."""
-
-    def of_samples(*data, **options):
-        return loss(_critic, *data, **options)
-
-    signature = inspect.signature(loss)
-    kept = [p for name, p in signature.parameters.items() if name != "critic"]
-    of_samples.__signature__ = signature.replace(parameters=kept)  # pyrefly: ignore  (an attribute of any function)
-    of_samples.__name__, of_samples.__module__ = loss.__name__, loss.__module__
-    return of_samples
+    slope = [mpf(float(a)) + mpf(float(b)) * y for a, b, y in zip(*_coefficients(len(x)), x, strict=True)]
+    return [slope[0] + x[1], slope[1] + x[0], *slope[2:]]
 
 
 def _samples(name: str) -> Inputs:
@@ -44,7 +33,7 @@ def _samples(name: str) -> Inputs:
     def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
         return (np.stack([x, np.zeros_like(x), np.zeros_like(x)], -1),)
 
-    return Inputs((name,), draw, axis=-1, classes=3, fixed=True, curve=curve, xlabel="a coordinate of the sample")
+    return Inputs((name,), draw, axis=-1, classes=3, curve=curve, xlabel="a coordinate of the sample")
 
 
 def _norm(x):
@@ -53,7 +42,7 @@ def _norm(x):
 
 CASES = (
     Case(
-        loss=_fixed(gradient_penalty),
+        loss=fixed(gradient_penalty, _critic),
         inputs=_samples("samples"),
         reference=lambda x: (_norm(x) - 1) ** 2,
         formula="(‖∇D(x)‖ − 1)²",
@@ -62,7 +51,7 @@ CASES = (
         conditioned=True,
     ),
     Case(
-        loss=_fixed(gradient_penalty),
+        loss=fixed(gradient_penalty, _critic),
         inputs=_samples("samples"),
         reference=lambda x, target, one_sided: max(0, _norm(x) - target) ** 2,
         formula="max(0, ‖∇D(x)‖ − c)²",
@@ -75,7 +64,7 @@ CASES = (
     ),
     *(
         Case(
-            loss=_fixed(loss),
+            loss=fixed(loss, _critic),
             inputs=_samples(name),
             reference=lambda x: sum(s * s for s in _slope(x)) / 2,
             formula="½ ‖∇D(x)‖²",

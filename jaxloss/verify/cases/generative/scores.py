@@ -1,36 +1,16 @@
 """Cases of score matching; the score function of the sliced one is fixed here."""
 
-import inspect
-
 import jax.numpy as jnp
 import numpy as np
-from mpmath import mpf
 
 from jaxloss.generative.scores import denoising_score_matching, sliced_score_matching
 from jaxloss.verify.case import Case, Inputs, Property, Regime
-from jaxloss.verify.cases.generative import numbers
-
-TURN = ((-1.0, 0.5, 0.25), (0.5, -2.0, -0.5), (0.25, -0.5, -1.0))
-BEND = (0.5, 0.125, 0.25)
+from jaxloss.verify.cases.generative import fixed, numbers
 
 
 def _score(x):
-    """A linear field bent by a cube."""
-    turned = jnp.sum(jnp.asarray(TURN, x.dtype).reshape(*(1 for _ in x.shape[1:]), 3, 3) * x[..., None, :], -1)
-    return turned - jnp.asarray(BEND, x.dtype).reshape(*(1 for _ in x.shape[1:]), 3) * x**3
-
-
-def _fixed(loss, function, argument):
-    """The loss of arrays that is left when the function is this one."""
-
-    def of_arrays(*data, **options):
-        return loss(function, *data, **options)
-
-    signature = inspect.signature(loss)
-    kept = [p for name, p in signature.parameters.items() if name != argument]
-    of_arrays.__signature__ = signature.replace(parameters=kept)  # pyrefly: ignore  (an attribute of any function)
-    of_arrays.__name__, of_arrays.__module__ = loss.__name__, loss.__module__
-    return of_arrays
+    """Each coordinate is drawn to 0, more so far away, and pushed by the next."""
+    return 0.5 * jnp.roll(x, -1, -1) - x - 0.25 * x**3
 
 
 def _samples() -> Inputs:
@@ -43,14 +23,13 @@ def _samples() -> Inputs:
         return np.stack([x, zero, zero], -1), np.stack([one, one, one], -1)
 
     names = ("samples", "directions")
-    return Inputs(names, draw, axis=-1, classes=3, fixed=True, curve=curve, xlabel="a coordinate", compare=2)
+    return Inputs(names, draw, axis=-1, classes=3, curve=curve, xlabel="a coordinate", compare=2)
 
 
 def _sliced(x, v):
-    score = [sum(mpf(a) * b for a, b in zip(row, x, strict=True)) - mpf(k) * y**3
-             for row, k, y in zip(TURN, BEND, x, strict=True)]  # fmt: skip
-    turned = [sum(mpf(a) * b for a, b in zip(row, v, strict=True)) - 3 * mpf(k) * y**2 * w
-              for row, k, y, w in zip(TURN, BEND, x, v, strict=True)]  # fmt: skip
+    ahead = lambda z: [*z[1:], z[0]]
+    score = [b / 2 - a - a**3 / 4 for a, b in zip(x, ahead(x), strict=True)]
+    turned = [q / 2 - p - 3 * a**2 / 4 * p for a, p, q in zip(x, v, ahead(v), strict=True)]
     return sum(a * b for a, b in zip(v, turned, strict=True)) + sum(s * s for s in score) / 2
 
 
@@ -72,7 +51,7 @@ CASES = (
         conditioned=True,
     ),
     Case(
-        loss=_fixed(sliced_score_matching, _score, "score_function"),
+        loss=fixed(sliced_score_matching, _score),
         inputs=_samples(),
         reference=_sliced,
         formula="vᵀ ∂s(x) v + ½ ‖s(x)‖²",

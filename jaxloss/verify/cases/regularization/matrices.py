@@ -19,9 +19,7 @@ def _matrices(*, rows: int = 3, columns: int = 2, scale: float = 1e30) -> Inputs
         matrices[:, 0, 0] = x
         return (matrices,)
 
-    return Inputs(
-        ("parameters",), draw, axis=-1, classes=columns, fixed=True, curve=curve, xlabel="first of a diagonal, 1"
-    )
+    return Inputs(("parameters",), draw, axis=-1, classes=columns, curve=curve, xlabel="first of a diagonal, 1")
 
 
 def _gram(w):
