@@ -15,7 +15,7 @@ from jaxtyping import PyTree
 from jaxloss import checks, numerics, reduce
 from jaxloss.reduce import Reduction
 
-__all__ = ["elastic_net", "group_lasso", "l1", "l2"]
+__all__ = ["elastic_net", "group_lasso", "l1", "l2", "penalty"]
 
 _EVERYTHING = object()
 
@@ -46,7 +46,7 @@ def l1(
       Array(3., dtype=float32)
     References: Tibshirani (1996), Regression shrinkage and selection via the lasso.
     """
-    return _penalty("l1", parameters, _size, where, weights, reduction)
+    return penalty("l1", parameters, _size, where, weights, reduction)
 
 
 def l2(
@@ -73,7 +73,7 @@ def l2(
       Array(21., dtype=float32)
     References: Hoerl and Kennard (1970), Ridge regression, doi:10.1080/00401706.1970.10488634.
     """
-    return _penalty("l2", parameters, jnp.square, where, weights, reduction)
+    return penalty("l2", parameters, jnp.square, where, weights, reduction)
 
 
 def elastic_net(
@@ -109,7 +109,7 @@ def elastic_net(
         ratio = checks.parameter("elastic_net", "l1_ratio", l1_ratio, leaf, minimum=0, maximum=1)
         return ratio * _size(leaf) + (1 - ratio) * jnp.square(leaf)
 
-    return _penalty("elastic_net", parameters, mixture, where, weights, reduction)
+    return penalty("elastic_net", parameters, mixture, where, weights, reduction)
 
 
 def group_lasso(
@@ -148,7 +148,7 @@ def group_lasso(
         values = numerics.safe_norm(leaf, -1)
         return math.sqrt(leaf.shape[-1]) * values if size_factor else values
 
-    return _penalty("group_lasso", parameters, norms, where, weights, reduction, axis)
+    return penalty("group_lasso", parameters, norms, where, weights, reduction, axis)
 
 
 def _size(x: Array) -> Array:
@@ -156,7 +156,7 @@ def _size(x: Array) -> Array:
     return jnp.sign(x) * x
 
 
-def _penalty(
+def penalty(
     name: str,
     parameters: PyTree,
     formula: Callable[[Array], Array],
@@ -164,18 +164,27 @@ def _penalty(
     weights: PyTree | None,
     reduction: Reduction,
     axis: int | tuple[int, ...] | None = None,
+    *,
+    matrices: bool = False,
 ) -> Any:
-    """Apply a formula to every leaf, of rows on the last axis if there is an axis, and reduce over all leaves."""
+    """Apply a formula to every leaf, of rows on the last axis if there is an axis, and reduce over all leaves.
+
+    With ``matrices``, a formula of matrices on the last two axes.
+    """
     paths, structure = jax.tree.flatten_with_path(parameters)
     named = {f"parameters{jax.tree_util.keystr(path)}": leaf for path, leaf in paths}
     leaves = list(checks.floating(name, **named))
     if axis is not None:
         leaves = [_groups(name, argument, leaf, axis) for argument, leaf in zip(named, leaves, strict=True)]
+    shapes = [leaf.shape for leaf in leaves]
+    if matrices:
+        axis = -1
+        leaves = [_flat(name, argument, leaf) for argument, leaf in zip(named, leaves, strict=True)]
     masks, counts = (_prefix(name, what, tree, parameters) for what, tree in (("where", where), ("weights", weights)))
     names = [name if argument == "parameters" else f"{name}: {argument}" for argument in named]
     values = [
-        formula(reduce.keep(label, mask, leaf, axis=None if axis is None else -1))
-        for label, leaf, mask in zip(names, leaves, masks, strict=True)
+        formula(reduce.keep(label, mask, leaf, axis=None if axis is None else -1).reshape(shape))
+        for label, leaf, mask, shape in zip(names, leaves, masks, shapes, strict=True)
     ]
     apply = lambda how: [
         reduce.apply(label, value, where=mask, weights=count, reduction=how)
@@ -203,6 +212,13 @@ def _prefix(name: str, what: str, tree: PyTree | None, parameters: PyTree) -> li
     except ValueError as error:
         raise ValueError(f"{name}: {what} must match the parameters or their upper levels: {error}") from None
     return [None if leaf is _EVERYTHING else leaf for leaf in leaves]
+
+
+def _flat(name: str, argument: str, leaf: Array) -> Array:
+    """Return the leaf with the two axes of its matrices merged into one."""
+    if leaf.ndim < 2:
+        raise ValueError(f"{name}: {argument} must be matrices on the last two axes, got shape {leaf.shape}")
+    return leaf.reshape(*leaf.shape[:-2], leaf.shape[-2] * leaf.shape[-1])
 
 
 def _groups(name: str, argument: str, leaf: Array, axis: int | tuple[int, ...]) -> Array:

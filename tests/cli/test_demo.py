@@ -65,6 +65,7 @@ def test_w26_the_terms_of_the_autoencoder_are_reported_apart():
     fitted = vae.fit(digits.load(), steps=2 * vae.CHUNK, advance=log)
     assert set(fitted.terms) == {"reconstruction", "kl"}
     assert fitted.terms["reconstruction"][1] < fitted.terms["reconstruction"][0]
+    assert vae._samples(fitted.params, pictures.LIGHT).axes[0].images  # of the prior, decoded
 
 
 def test_w26_the_total_is_the_reconstruction_plus_a_hundredth_of_kl():
@@ -200,6 +201,7 @@ def test_the_whole_tour(tmp_path, capsys, monkeypatch):
     assert set(document) == {"environment", *parts}
     assert {path.stem for path in Path(tmp_path, "report").glob("*.png")} >= {
         "vae-digits",
+        "vae-samples",
         "focal-drift",
         "verification",
     }

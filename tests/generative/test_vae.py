@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxloss.generative import gaussian_vae_kl
+import jaxloss
+from jaxloss.generative import gaussian_vae_kl, vae, vae_terms
 
 RNG = np.random.default_rng(0)
 MEAN, LOG_VARIANCE = RNG.normal(size=(2, 6, 4)).astype(np.float32)
@@ -86,3 +87,53 @@ def test_bad_options_are_refused():
         gaussian_vae_kl(MEAN, LOG_VARIANCE, beta=-1)
     with pytest.raises(TypeError, match="gaussian_vae_kl: log_variance must be floating point"):
         gaussian_vae_kl(MEAN, np.zeros((6, 4), np.int32))
+
+
+PIXELS = RNG.uniform(size=(6, 4, 4, 1)).astype(np.float32)
+LOGITS = RNG.normal(size=PIXELS.shape).astype(np.float32)
+
+
+def test_the_bound_is_the_sum_of_its_terms():
+    pixels = jaxloss.sigmoid_binary_cross_entropy(LOGITS, PIXELS, reduction="none").sum((1, 2, 3))
+    codes = gaussian_vae_kl(MEAN, LOG_VARIANCE, free_bits=0.3, reduction="none")
+    options = {"beta": 0.5, "free_bits": 0.3}
+    got = vae(LOGITS, PIXELS, MEAN, LOG_VARIANCE, **options, reduction="none")
+    np.testing.assert_allclose(got, pixels + 0.5 * codes, rtol=1e-6)
+    total, report = vae_terms(LOGITS, PIXELS, MEAN, LOG_VARIANCE, **options)
+    np.testing.assert_allclose(total, jnp.mean(got), rtol=1e-6)
+    np.testing.assert_allclose(report["reconstruction"], jnp.mean(pixels), rtol=1e-6)
+    np.testing.assert_allclose(report["kl"], jnp.mean(codes), rtol=1e-6)
+    got = vae(LOGITS, PIXELS, MEAN, LOG_VARIANCE, reconstruction="gaussian")
+    due = 0.5 * np.sum((LOGITS - PIXELS) ** 2) / 6 + gaussian_vae_kl(MEAN, LOG_VARIANCE)
+    np.testing.assert_allclose(got, due, rtol=1e-6)
+
+
+def test_the_bound_is_below_the_evidence():
+    """Of x = z + noise with Gaussian z and noise the evidence is N(0, 2), and the posterior N(x/2, 1/2) meets it."""
+    x = jnp.array([[1.3]])
+    nodes, shares = np.polynomial.hermite_e.hermegauss(20)
+    shares = shares / shares.sum()
+
+    def bound(mean, variance):
+        draws = [vae(mean + np.sqrt(variance) * node * jnp.ones((1, 1)), x, mean * jnp.ones((1, 1)),
+                     jnp.log(variance) * jnp.ones((1, 1)), reconstruction="gaussian") for node in nodes]  # fmt: skip
+        return sum(share * float(draw) for share, draw in zip(shares, draws, strict=True))
+
+    evidence = 0.5 * math.log(2) + 1.3**2 / 4  # without log(2 pi) / 2, which the loss leaves out too
+    np.testing.assert_allclose(bound(0.65, 0.5), evidence, rtol=1e-5)
+    assert bound(0.65, 0.7) > evidence + 1e-3
+    assert bound(0.3, 0.5) > evidence + 1e-3
+
+
+def test_masked_examples_and_what_does_not_fit():
+    exists = np.array([True, False, True, True, False, True])
+    broken = np.where(exists[:, None, None, None], LOGITS, np.nan)
+    got = vae(broken, PIXELS, MEAN, LOG_VARIANCE, where=exists)
+    due = vae(LOGITS[exists], PIXELS[exists], MEAN[exists], LOG_VARIANCE[exists])
+    np.testing.assert_allclose(got, due, rtol=1e-6)
+    with pytest.raises(
+        ValueError, match=r"vae: predictions must have the leading axes \(6,\) of mean, .*, got \(4, 4\)"
+    ):
+        vae(LOGITS[0, ..., 0], PIXELS[0, ..., 0], MEAN, LOG_VARIANCE)
+    with pytest.raises(ValueError, match="vae: reconstruction must be one of 'bernoulli', 'gaussian', got 'laplace'"):
+        vae(LOGITS, PIXELS, MEAN, LOG_VARIANCE, reconstruction="laplace")  # pyrefly: ignore  (wrong on purpose)

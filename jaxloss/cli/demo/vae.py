@@ -131,6 +131,11 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
                 lambda theme: _digits(fitted.params, test, np.asarray(copies), theme),
             ),
             Picture(
+                "vae-samples",
+                "Digits that never were: latents drawn from the unit Gaussian, decoded.",
+                lambda theme: _samples(fitted.params, theme),
+            ),
+            Picture(
                 "vae-latents",
                 "Where the encoder puts unseen digits: it was never told which digit is which.",
                 lambda theme: _latents(np.asarray(mean), digits.test_labels, theme),
@@ -207,6 +212,15 @@ def _digits(params: Any, test: np.ndarray, copies: np.ndarray, theme: pictures.T
     with pictures.style(theme):
         pictures.grey(axes[0], pictures.mosaic(np.concatenate(rows), 12), theme, title="test digits, reconstructions")
         pictures.grey(axes[1], pictures.mosaic(plane, 12), theme, title="the latent plane, decoded")
+    return figure
+
+
+def _samples(params: Any, theme: pictures.Theme) -> Figure:
+    drawn = jax.random.normal(jax.random.key(2), (6 * 24, LATENT))
+    samples = np.asarray(jax.nn.sigmoid(_decode(params, drawn))).reshape(-1, 8, 8)
+    figure, ((axes,),) = pictures.new(theme, height=2.6)
+    with pictures.style(theme):
+        pictures.grey(axes, pictures.mosaic(samples, 24), theme, title="samples of the prior, decoded")
     return figure
 
 

@@ -1,9 +1,9 @@
 """Cases of `jaxloss.generative.vae`."""
 
 import numpy as np
-from mpmath import exp
+from mpmath import exp, log1p
 
-from jaxloss.generative.vae import gaussian_vae_kl
+from jaxloss.generative.vae import gaussian_vae_kl, vae
 from jaxloss.verify import inputs
 from jaxloss.verify.case import Case, Inputs, Property, Regime
 
@@ -38,6 +38,33 @@ def _kl(mean, log_variance, latent_reduction="sum", free_bits=0, beta=1):
     return beta * sum(latents) / (len(latents) if latent_reduction == "mean" else 1)
 
 
+def _autoencoders(*, largest: float) -> Inputs:
+    """Logits or pixels, targets in [0, 1], and codes."""
+    codes = _codes()
+
+    def draw(rng: np.random.Generator, n: int, regime: Regime, c: int) -> tuple[np.ndarray, ...] | None:
+        code, shape = codes.draw(rng, n, regime, c), (n, c)
+        scale = {Regime.TINY: 1e-10, Regime.HUGE: largest, Regime.SATURATED: 30.0}.get(regime, 2.0)
+        if code is None or regime == Regime.HUGE:
+            code = rng.normal(size=shape), rng.normal(size=shape)
+        return scale * rng.normal(size=shape), rng.uniform(size=shape), *code
+
+    def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
+        zero = np.zeros((len(x), 1))
+        return x[:, None], zero + 0.7, zero + 0.5, zero
+
+    names = ("predictions", "targets", "mean", "log_variance")
+    return Inputs(names, draw, axis=-1, classes=2, curve=curve, span=(-6.0, 6.0), compare=2)
+
+
+def _bound(p, t, mean, log_variance, reconstruction="bernoulli", beta=1, free_bits=0):
+    of_pixel = {
+        "bernoulli": lambda p, t: max(p, 0) - p * t + log1p(exp(-abs(p))),
+        "gaussian": lambda p, t: (p - t) ** 2 / 2,
+    }[reconstruction]
+    return sum(map(of_pixel, p, t)) + _kl(mean, log_variance, free_bits=free_bits, beta=beta)
+
+
 CASES = (
     Case(
         loss=gaussian_vae_kl,
@@ -57,5 +84,24 @@ CASES = (
         differentiable=0,
         properties={Property.NON_NEGATIVE, Property.CONVEX},
         ulps=4,
+    ),
+    Case(
+        loss=vae,
+        inputs=_autoencoders(largest=1e4),
+        reference=_bound,
+        formula="Σ BCE(ŷ, y) + β KL",
+        params={"beta": 0.25},
+        learnable=("beta",),
+        properties={Property.NON_NEGATIVE, Property.CONVEX},
+        ulps=8,
+    ),
+    Case(
+        loss=vae,
+        inputs=_autoencoders(largest=1e12),
+        reference=_bound,
+        formula="½ Σ (ŷ − y)² + KL",
+        params={"reconstruction": "gaussian"},
+        properties={Property.NON_NEGATIVE, Property.CONVEX},
+        ulps=8,
     ),
 )
