@@ -71,7 +71,15 @@ SIZES: Mapping[str, Size] = MappingProxyType(
     }
 )
 
-QUICK = ("tabular-1M", "imagenet-1k", "boxes-100k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128", "search-8x2000")
+QUICK = (
+    "tabular-1M",
+    "imagenet-1k",
+    "boxes-100k",
+    "masks-16x256x256",
+    "organs-8x5x192x192",
+    "contrastive-512x128",
+    "search-8x2000",
+)
 """One size for every kind of data."""
 
 

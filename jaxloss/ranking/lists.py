@@ -65,7 +65,7 @@ class Lists(NamedTuple):
 
     def same(self, others: Lists) -> Array | None:
         """Whether two items exist in one list, for items shaped to stretch against each other; None: all are."""
-        same = None if self.segments is None else self.segments == others.segments
+        same: Any = None if self.segments is None else self.segments == others.segments
         for exists in (self.exists, others.exists):
             if exists is not None:
                 same = exists if same is None else same & exists

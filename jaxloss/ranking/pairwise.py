@@ -29,7 +29,9 @@ LONG = 4096  # items: from here on sorting is faster than comparing all pairs, o
 
 HINGE = Margin(lambda t: jnp.maximum(1 - t, 0), lambda t: jnp.where(t < 1, -1.0, 0.0).astype(t.dtype))
 LOGISTIC = Margin(lambda t: numerics.softplus(-t), lambda t: -numerics.sigmoid(-t))
-SOFT_ZERO_ONE = Margin(lambda t: numerics.sigmoid(-t), lambda t: -jax.jvp(numerics.sigmoid, (t,), (jnp.ones_like(t),))[1])
+SOFT_ZERO_ONE = Margin(
+    lambda t: numerics.sigmoid(-t), lambda t: -jax.jvp(numerics.sigmoid, (t,), (jnp.ones_like(t),))[1]
+)
 
 
 def pairwise_hinge(

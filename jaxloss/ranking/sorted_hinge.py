@@ -1,4 +1,4 @@
-"""The hinge of all pairs of a long list by sorting, in O(n log n) for each bit of the number of levels of its labels."""
+"""The hinge of all pairs of a long list by sorting: O(n log n) for each bit of how many different labels there are."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def _hinge_totals(scores: Array, labels: Array, lists: Lists) -> Array:
 
 @_hinge_totals.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    costs, slopes = _solve(*map(lax.stop_gradient, primals[:2]), primals[2])
-    return primals[2].total(costs), primals[2].total(slopes * tangents[0])
+    scores, labels, lists = primals
+    costs, slopes = _solve(lax.stop_gradient(scores), labels, lists)
+    return lists.total(costs), lists.total(slopes * tangents[0])
 
 
 @one_dispatch
@@ -90,10 +91,12 @@ def _solve(scores: Array, labels: Array, lists: Lists) -> tuple[Array, Array]:
         counts = better == has_bit
         if exists is not None:
             counts &= permute(exists, order)
-        below, upto = _running(counts & better, starts)
+        _, upto = _running(counts & better, starts)
         worse_below, worse_upto = _running(counts & ~better, starts)
         ends = jnp.concatenate([starts[..., 1:], jnp.ones_like(starts[..., :1])], -1)
-        all_worse = lax.cummin(jnp.where(ends, worse_upto + worse_below, jnp.iinfo(jnp.int32).max), axis=axis, reverse=True)
+        all_worse = lax.cummin(
+            jnp.where(ends, worse_upto + worse_below, jnp.iinfo(jnp.int32).max), axis=axis, reverse=True
+        )
         worse_above = all_worse - worse_below - worse_upto
         gap = _gap(high, low)
         crossed = (upto != 0) & (worse_above != 0) & ~ends

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 from mpmath import log, mpf
 
@@ -11,38 +13,33 @@ from jaxloss.verify.inputs import magnitudes
 __all__ = ["dcg", "discount", "gain", "lists", "ranks"]
 
 
-def lists(
-    *,
-    labels: str = "graded",
-    largest: float = 1e4,
-    items: int = 5,
-    kinks: bool = False,
-    ties: bool = True,
-    tiny: bool = True,
-    saturated: bool = True,
-) -> Inputs:
-    """Scores of the items of a list and their labels: "graded" 0 to 3, "distinct" or "real".
+SMOOTH = (Regime.ORDINARY, Regime.TINY, Regime.HUGE, Regime.SATURATED, Regime.EQUAL)
 
-    ``kinks`` draws differences of scores near 1, ``ties`` equal scores. Without ``tiny``, scores are not all near 0, where
-    the pulls of better and worse items, all of nearly one size, cancel.
+
+def lists(
+    *, labels: str = "graded", regimes: Container[Regime] = SMOOTH, largest: float = 100.0, items: int = 5
+) -> Inputs:
+    """Scores of the items of a list and their labels: "binary", "graded" from 0 to 3, "distinct" or "real".
+
+    Items of middling labels are pulled both ways: where scores are nearly equal, or far apart, by nearly the same.
     """
 
     def draw(rng: np.random.Generator, n: int, regime: Regime, _: int, m: int) -> tuple[np.ndarray, ...] | None:
         shape = (n, m)
+        if regime not in regimes:
+            return None
         if regime == Regime.ORDINARY:
             scores = 2 * rng.normal(size=shape)
-        elif regime == Regime.TINY and tiny:
+        elif regime == Regime.TINY:
             scores = magnitudes(rng, shape, 1e-30, 1e-2)
         elif regime == Regime.HUGE:
-            scores = magnitudes(rng, shape, 1e1, largest)
-        elif regime == Regime.SATURATED and saturated:
-            scores = rng.choice([-1.0, 1.0], shape) * rng.choice([20.0, 60.0, 100.0], shape) + rng.normal(size=shape)
-        elif regime == Regime.KINKS and kinks:
+            scores = magnitudes(rng, shape, 1.0, largest)
+        elif regime == Regime.SATURATED:
+            scores = rng.choice([-1.0, 1.0], shape) * rng.choice([20.0, 60.0], shape) + rng.normal(size=shape)
+        elif regime == Regime.KINKS:  # differences of scores near 1
             scores = rng.integers(-2, 3, shape) + magnitudes(rng, shape, 1e-5, 1e-1)
-        elif regime == Regime.EQUAL and ties:
-            scores = np.where(rng.random(shape) < 0.7, 0.0, rng.normal(size=shape))
         else:
-            return None
+            scores = np.where(rng.random(shape) < 0.7, 0.0, rng.normal(size=shape))
         return scores, _labels(rng, shape, labels)
 
     def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -67,7 +64,7 @@ def _labels(rng: np.random.Generator, shape: tuple[int, int], kind: str) -> np.n
         return rng.uniform(0.2, 1.5, shape)
     if kind == "distinct":
         return rng.permuted(np.broadcast_to(np.arange(shape[1]), shape), axis=1).astype(np.int32)
-    grades = rng.integers(0, 4, shape)
+    grades = rng.integers(0, 2 if kind == "binary" else 4, shape)
     grades[:, 0] = np.maximum(grades[:, 0], 1)
     return grades.astype(np.int32)
 

@@ -6,8 +6,8 @@ from mpmath import exp, log1p, mpf
 
 from jaxloss.ranking.lambda_weights import dcg_lambda
 from jaxloss.ranking.pairwise import pairwise_hinge, pairwise_logistic, pairwise_soft_zero_one, pairwise_squared
-from jaxloss.verify.case import Case, Property
-from jaxloss.verify.cases.ranking import dcg, discount, gain, lists, ranks
+from jaxloss.verify.case import Case, Property, Regime
+from jaxloss.verify.cases.ranking import SMOOTH, dcg, discount, gain, lists, ranks
 
 
 def _mean_of_pairs(margin):
@@ -35,7 +35,7 @@ NDCG = functools.partial(dcg_lambda, normalize=True)
 CASES = (
     Case(
         loss=pairwise_hinge,
-        inputs=lists(largest=1e30, kinks=True),
+        inputs=lists(regimes=(*SMOOTH, Regime.KINKS), largest=1e30),
         reference=_mean_of_pairs(lambda t: max(0, 1 - t)),
         formula="mean of max(0, 1 − (s⁺ − s⁻)) over pairs y⁺ > y⁻",
         differentiable=0,
@@ -46,7 +46,18 @@ CASES = (
     ),
     Case(
         loss=pairwise_logistic,
-        inputs=lists(tiny=False),
+        inputs=lists(labels="binary"),
+        reference=_mean_of_pairs(lambda t: log1p(exp(-t))),
+        formula="mean of log(1 + exp(s⁻ − s⁺)) over pairs y⁺ > y⁻, labels 0 and 1",
+        properties={Property.NON_NEGATIVE, Property.CONVEX, Property.SHIFT_INVARIANT},
+        lipschitz=1,
+        ulps=8,
+        conditioned=True,
+        peers={"rax": "pairwise_logistic_loss"},
+    ),
+    Case(
+        loss=pairwise_logistic,
+        inputs=lists(regimes=(Regime.ORDINARY, Regime.EQUAL)),
         reference=_mean_of_pairs(lambda t: log1p(exp(-t))),
         formula="mean of log(1 + exp(s⁻ − s⁺)) over pairs y⁺ > y⁻",
         properties={Property.NON_NEGATIVE, Property.CONVEX, Property.SHIFT_INVARIANT},
@@ -57,7 +68,7 @@ CASES = (
     ),
     Case(
         loss=pairwise_logistic,
-        inputs=lists(largest=120.0, tiny=False),
+        inputs=lists(regimes=(Regime.ORDINARY,)),
         reference=_mean_of_pairs(lambda t: log1p(exp(-t))),
         formula="mean of |ΔNDCG| log(1 + exp(s⁻ − s⁺)) over pairs y⁺ > y⁻",
         params={"lambda_weights": NDCG},
@@ -68,9 +79,9 @@ CASES = (
     ),
     Case(
         loss=pairwise_soft_zero_one,
-        inputs=lists(largest=60.0, tiny=False, saturated=False),
+        inputs=lists(labels="binary"),
         reference=_mean_of_pairs(lambda t: 1 / (1 + exp(t))),
-        formula="mean of σ(s⁻ − s⁺) over pairs y⁺ > y⁻",
+        formula="mean of σ(s⁻ − s⁺) over pairs y⁺ > y⁻, labels 0 and 1",
         properties={Property.NON_NEGATIVE, Property.SHIFT_INVARIANT},
         lipschitz=1,
         ulps=8,
@@ -82,8 +93,13 @@ CASES = (
         inputs=lists(labels="real", largest=1e12),
         reference=_squared,
         formula="mean of ((sᵢ − sⱼ) − (yᵢ − yⱼ))² over all pairs",
-        properties={Property.NON_NEGATIVE, Property.CONVEX, Property.SYMMETRIC, Property.SHIFT_INVARIANT,
-                    Property.ZERO_AT_TARGET},
+        properties={
+            Property.NON_NEGATIVE,
+            Property.CONVEX,
+            Property.SYMMETRIC,
+            Property.SHIFT_INVARIANT,
+            Property.ZERO_AT_TARGET,
+        },
         degree=2,
         ulps=8,
         conditioned=True,

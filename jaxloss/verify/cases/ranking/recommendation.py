@@ -6,7 +6,7 @@ from mpmath import exp, log1p, mpf
 
 from jaxloss.ranking.recommendation import bpr, warp
 from jaxloss.verify import inputs
-from jaxloss.verify.case import Case, Property
+from jaxloss.verify.case import Case, Property, Regime
 from jaxloss.verify.cases.ranking import lists
 
 
@@ -40,7 +40,7 @@ CASES = (
     ),
     Case(
         loss=warp,
-        inputs=lists(largest=1e30, kinks=False, ties=False),
+        inputs=lists(regimes=(Regime.ORDINARY, Regime.TINY, Regime.HUGE), largest=1e30),
         reference=_warp,
         formula="mean over s⁺ of (Σ_{k ≤ r} 1/k) / r Σ max(0, m − s⁺ + s⁻), r violations",
         differentiable=0,
