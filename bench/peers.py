@@ -49,6 +49,8 @@ def peer_function(peer: str, case: Case) -> Callable[..., Any] | None:
     for part in dotted.split("."):
         function = getattr(function, part)
     function = functools.partial(function, **{key: _plain(value) for key, value in case.params.items()})
+    if package == "rax":  # which has one mean for all pairs of all lists, and is mapped for one value per list
+        return jax.vmap(function)
     if case.inputs.members is not None:
         function = functools.partial(_one_event, function)
     if package == "keras":  # targets first

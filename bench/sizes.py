@@ -61,6 +61,8 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("contrastive-512x128", 1, 128, "a batch of 512 embeddings", 512, "example"),
             Size("contrastive-2048x128", 1, 128, "a large batch of embeddings", 2048, "example"),
             Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
+            Size("search-8x2000", 8, None, "eight queries of two thousand documents", 2000, "item"),
+            Size("search-512x100", 512, None, "a batch of queries of a hundred documents", 100, "item"),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -69,7 +71,15 @@ SIZES: Mapping[str, Size] = MappingProxyType(
     }
 )
 
-QUICK = ("tabular-1M", "imagenet-1k", "boxes-100k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128")
+QUICK = (
+    "tabular-1M",
+    "imagenet-1k",
+    "boxes-100k",
+    "masks-16x256x256",
+    "organs-8x5x192x192",
+    "contrastive-512x128",
+    "search-8x2000",
+)
 """One size for every kind of data."""
 
 

@@ -10,6 +10,7 @@ from jaxloss.peers import (
     monai,
     optax,
     pytorch_metric_learning,
+    rax,
     segmentation_models_pytorch,
     tensorflow_addons,
     torch,
@@ -22,13 +23,14 @@ __all__ = ["GENERAL", "PEERS", "Alias"]
 PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
     {
         "optax": optax.LOSSES,
+        "rax": rax.LOSSES,
         "torchvision": torchvision.LOSSES,
         "torch": torch.LOSSES,
         "keras": keras.LOSSES,
-        "tensorflow_addons": tensorflow_addons.LOSSES,
         "monai": monai.LOSSES,
-        "segmentation_models_pytorch": segmentation_models_pytorch.LOSSES,
         "pytorch_metric_learning": pytorch_metric_learning.LOSSES,
+        "segmentation_models_pytorch": segmentation_models_pytorch.LOSSES,
+        "tensorflow_addons": tensorflow_addons.LOSSES,
     }
 )
 """Framework to its losses. The name picks the formula: the order of the arguments, the reduction and what is said of
