@@ -67,6 +67,17 @@ def test_terms_with_denominators_of_their_own():
     np.testing.assert_allclose(jnp.sum(per_term["in"], 0), whole["in"], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("size", [None, 8])
+@pytest.mark.parametrize("per_term", [False, True])
+def test_the_loss_scale_is_in_the_gradient_and_not_in_the_report(size, per_term):
+    params, batch = whole_numbers(32)
+    f = value_and_grad(linear, micro_batch_size=size, per_term=per_term)
+    (due, _), plain = f(params, *batch)
+    (total, report), scaled = f(params, *batch, loss_scale=jnp.float32(1024))
+    assert total == report["total"] == due
+    np.testing.assert_array_equal(scaled, 1024 * plain)
+
+
 def test_nothing_left_gives_zero():
     params, (features, targets, _) = whole_numbers(8)
     (total, _), gradient = value_and_grad(linear, micro_batch_size=4)(params, features, targets, jnp.zeros(8, bool))

@@ -42,7 +42,7 @@ def clip(p: Array) -> Array:
 
 def attach_mask(values: Array, mask: Array) -> Array:
     """Tell the classes of Keras which values count, as its own functions do."""
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:
         from keras.src import backend
 
         backend.set_keras_mask(values, mask)
@@ -51,7 +51,7 @@ def attach_mask(values: Array, mask: Array) -> Array:
 
 def attached_mask(x: Any) -> Array | None:
     """The mask that Keras attached to the output of a layer."""
-    if "keras" not in sys.modules:
+    if sys.modules.get("keras") is None:
         return None
     from keras.src import backend
 

@@ -14,7 +14,7 @@ Axes = int | tuple[int, ...] | list[int] | None
 
 
 def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = None) -> Array:
-    """Return 1 - 2 |A and B| / (|A| + |B| + 1e-7), summed over ``axis``: 1 where nothing is labelled or predicted."""
+    """Return 1 - 2 sum(p y) / (sum(p) + sum(y) + 1e-7), sums over ``axis``; nothing labelled or predicted costs 1."""
     y_true, y_pred = pair("dice", y_true, y_pred, broadcast=True)
     axes = tuple(axis) if isinstance(axis, list) else axis
     both, sizes = jnp.sum(y_true * y_pred, axes), jnp.sum(y_true, axes) + jnp.sum(y_pred, axes)
