@@ -195,6 +195,16 @@ def test_values_and_gradients_are_equal(name, arguments, keywords, reduction):
             assert np.isfinite(slope).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "keywords", "reduction"), [case for case in FLAT if case.id.endswith(MEAN)]
+)
+def test_every_array_may_be_traced(name, arguments, keywords, reduction):
+    arrays = {key: value for key, value in keywords.items() if isinstance(value, np.ndarray)}
+    fixed = {key: value for key, value in keywords.items() if key not in arrays}
+    call = lambda given, arrays: getattr(ours, name)(*given, **fixed, **arrays, reduction=reduction)
+    assert jax.eval_shape(call, tuple(map(jnp.asarray, arguments)), arrays).shape == ()
+
+
 @hypothesis.settings(max_examples=12)
 @hypothesis.given(
     seed=st.integers(0, 2**16),
