@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +44,8 @@ def page(framework: str, rows: tuple[Alias, ...]) -> str:
     lines += [f"| `{name}` | | | `compat.{framework}.{name}` |" for name in public if name not in known]
     if compat is not None:
         lines += ["", f"## jaxloss.compat.{framework}", "", "```{eval-rst}"]
-        lines += [line for name in public for line in (f".. autofunction:: {compat.__name__}.{name}", "")]
+        kinds = {name: "function" if inspect.isfunction(getattr(compat, name)) else "class" for name in public}
+        lines += [line for name in public for line in (f".. auto{kinds[name]}:: {compat.__name__}.{name}", "")]
         lines += ["```"]
     return "\n".join(lines) + "\n"
 

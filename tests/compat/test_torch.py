@@ -3,6 +3,8 @@
 import functools
 import inspect
 
+import hypothesis
+import hypothesis.strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -191,6 +193,44 @@ def test_values_and_gradients_are_equal(name, arguments, keywords, reduction):
             finite = np.isfinite(due_slope)
             np.testing.assert_allclose(np.asarray(slope)[finite], due_slope[finite], rtol=1e-8, atol=1e-9)
             assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "keywords", "reduction"), [case for case in FLAT if case.id.endswith(MEAN)]
+)
+def test_every_array_may_be_traced(name, arguments, keywords, reduction):
+    arrays = {key: value for key, value in keywords.items() if isinstance(value, np.ndarray)}
+    fixed = {key: value for key, value in keywords.items() if key not in arrays}
+    call = lambda given, arrays: getattr(ours, name)(*given, **fixed, **arrays, reduction=reduction)
+    assert jax.eval_shape(call, tuple(map(jnp.asarray, arguments)), arrays).shape == ()
+
+
+@hypothesis.settings(max_examples=12)
+@hypothesis.given(
+    seed=st.integers(0, 2**16),
+    shape=st.sampled_from([(3,), (4, 3), (2, 3, 2)]),
+    dense=st.booleans(),
+    weighted=st.booleans(),
+    smoothing=st.sampled_from([0.0, 0.3]),
+    reduction=st.sampled_from([MEAN, SUM, NONE]),
+    scale=st.sampled_from([1e-3, 1.0, 30.0]),
+)
+def test_cross_entropy_is_equal_for_any_arguments(seed, shape, dense, weighted, smoothing, reduction, scale):
+    rng = np.random.default_rng(seed)
+    logits = scale * rng.normal(size=shape)
+    ids = rng.integers(-1, 3, shape[:1] * (len(shape) > 1) + shape[2:])
+    keywords = {"reduction": reduction, "label_smoothing": smoothing, "weight": rng.random(3) if weighted else None}
+    if not dense:
+        keywords["ignore_index"] = -1
+    target = rng.random(shape) if dense else np.asarray(ids)
+    fixed = lambda shape: np.sin(1 + np.arange(np.prod(shape, dtype=int))).reshape(shape)
+    due, due_slopes = in_torch("cross_entropy", (logits, target), keywords, fixed)
+    got, slopes = in_jax("cross_entropy", (logits, target), keywords, fixed)
+    if reduction == MEAN and not dense and (ids == -1).all():
+        due, due_slopes = 0, [np.zeros(shape)]  # a mean over nothing
+    np.testing.assert_allclose(got, due, rtol=1e-10, atol=1e-12)
+    for slope, due_slope in zip(slopes, due_slopes, strict=True):
+        np.testing.assert_allclose(slope, due_slope, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,8 @@ def _distance(x: Array, y: Array, axis: Axis, p: Any, eps: ArrayLike) -> Array:
     x, y = stretched(x, y)
     (difference,) = classes_last(axes_of(axis, x.ndim), x - y)
     fixed = isinstance(p, int | float)
+    if fixed and p == 2:
+        return numerics.hypot(numerics.safe_norm(difference, -1), jnp.sqrt(cast(jnp.asarray(eps), x.dtype)))
     order: Any = p if fixed else cast(jnp.asarray(p), x.dtype)
     extra = numerics.power(cast(jnp.asarray(eps), x.dtype), 1 / order)
     entries = jnp.concatenate([difference, jnp.broadcast_to(extra, (*difference.shape[:-1], 1))], -1)
@@ -127,6 +129,11 @@ def _cosine(
     short_x, short_y = (numerics.safe_norm(z, axes, keepdims=True) < root for z in (x, y))
     short = short_x | short_y
     scaled = lambda z, short: jnp.where(short, z / root, numerics.normalize(jnp.where(short, 0, z), axes))
-    of_short = of_cosine(jnp.sum(scaled(x, short_x) * scaled(y, short_y), axes))
-    of_long = kernel(*classes_last(axes, *(jnp.where(short, 0, z) for z in (x, y))), reduction="none")
-    return cast(jnp.where(jnp.squeeze(short, axes), of_short, of_long), dtype)
+
+    def with_short(x: Array, y: Array) -> Array:
+        of_short = of_cosine(jnp.sum(scaled(x, short_x) * scaled(y, short_y), axes))
+        of_long = all_long(*(jnp.where(short, 0, z) for z in (x, y)))
+        return jnp.where(jnp.squeeze(short, axes), of_short, of_long)
+
+    all_long = lambda x, y: kernel(*classes_last(axes, x, y), reduction="none")
+    return cast(lax.cond(jnp.any(short), with_short, all_long, x, y), dtype)

@@ -10,9 +10,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxloss import numerics
-from jaxloss.compat.arrays import as_compute, cast, promoted, together
+from jaxloss.compat.arrays import as_compute, axes_of, cast, promoted, together
 from jaxloss.rows.softmax import largest, score, surprises
 from jaxloss.segmentation.quotients import share
+from jaxloss.segmentation.regions import pixel_sums
 
 __all__ = ["binary_dice_loss", "dice_loss", "multiclass_generalized_dice_loss"]
 
@@ -48,7 +49,9 @@ def dice_loss(
     logits, labels = as_compute(given, labels)
     p, q = _both(logits) if apply_softmax else _checked(logits)
     axes = tuple(range(1, p.ndim - 1)) if axis is None else axis
-    hit, false, missed = (jnp.sum(terms, axes) for terms in (p * labels, p * (1 - labels), q * labels))
+    terms = (p * labels, p * (1 - labels), q * labels)
+    last = tuple(sorted(a - p.ndim for a in axes_of(axes, p.ndim)))
+    hit, false, missed = pixel_sums(terms, last) if last else terms
     hit, false, missed, alpha, beta, smooth = together(hit, false, missed, alpha, beta, smooth)
     values = share(alpha * false + beta * missed, hit + smooth)
     if class_weights is not None:

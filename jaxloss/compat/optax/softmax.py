@@ -52,11 +52,12 @@ def poly_loss_cross_entropy(
 ) -> Array:
     """Cross-entropy plus ``epsilon`` times the probability that is missing; see `jaxloss.poly_cross_entropy`."""
     checks.floating("poly_loss_cross_entropy", labels=labels)
-    rows, targets, exists = _dense_rows("poly_loss_cross_entropy", logits, labels, axis, where)
-    values = classification.softmax_cross_entropy(rows, targets, where=exists, reduction="none")
-    complements = surprises(score(rows, largest("poly_loss_cross_entropy", None, rows, -1)), -1).complements
-    values, missing, epsilon_ = together(values, jnp.sum(targets * complements, -1), epsilon)
-    return cast(values + epsilon_ * missing, promoted(logits, labels, epsilon))
+    rows, targets, _ = _dense_rows("poly_loss_cross_entropy", logits, labels, axis, where)
+    classes = surprises(score(rows, largest("poly_loss_cross_entropy", None, rows, -1)), -1)
+    nll = jnp.where((targets == 0) & (classes.nll == jnp.inf), 0, classes.nll)  # an impossible class costs 0
+    (factor,) = as_compute(cast(jnp.asarray(epsilon), rows.dtype)[..., None])
+    values = jnp.sum(jnp.multiply(*stretched(targets, nll + jnp.multiply(*stretched(factor, classes.complements)))), -1)
+    return cast(values, promoted(logits, labels, epsilon))
 
 
 def softmax_cross_entropy_with_integer_labels(

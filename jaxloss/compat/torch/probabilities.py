@@ -166,7 +166,7 @@ def _variance(shape: tuple[int, ...], var: ArrayLike) -> Array:
     name, variance = "gaussian_nll_loss", jnp.asarray(var)
     if not isinstance(variance, jax.core.Tracer) and bool(jnp.any(variance < 0)):
         raise ValueError(f"{name}: var must not be negative")
-    if isinstance(var, int | float) or variance.shape == shape:
+    if variance.ndim == 0 or variance.shape == shape:
         return variance
     if variance.shape == shape[:-1]:
         return variance[..., None]
