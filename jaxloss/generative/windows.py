@@ -62,9 +62,7 @@ def joint_moments(
     return moments(x, axes, weights), moments(y, axes, weights), covariance
 
 
-# The tangents are convolved: XLA:CPU makes slow loops of the transposed slices, which are pads (the gradient of 2 x 128 x
-# 128 x 3 pixels: 2 times as slow as with convolutions, and half a minute to compile). The values are not: slices are
-# faster there, and give a constant line back as it is.
+# The value gives a constant line back as it is, from differences to the middle pixel; the tangents need not.
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _blur(x: Array, axis: int, weights: tuple[float, ...]) -> Array:
     """Return the weighted mean along an axis; a scalar is the same everywhere."""
@@ -73,11 +71,11 @@ def _blur(x: Array, axis: int, weights: tuple[float, ...]) -> Array:
 
 @_blur.defjvp
 def _(axis: int, weights: tuple[float, ...], primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    return _blur(*primals, axis, weights), _convolve(*tangents, axis, weights)
+    return _blur(*primals, axis, weights), _means(*tangents, axis, weights)
 
 
-# d cov = sum_k w_k ((y_k - mean y) dx_k + (x_k - mean x) dy_k), to which the middle pixel adds nothing. What is large and
-# cancels, the mean of the whole line, is taken away before.
+# d cov = sum_k w_k ((y_k - mean y) dx_k + (x_k - mean x) dy_k), to which the middle pixel adds nothing. The mean of the
+# whole line, which would cancel, is taken away before.
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def _product(x: Array, y: Array, axis: int, weights: tuple[float, ...]) -> Array:
     """Return the covariance of x and y in each window along an axis, from differences to the middle pixel."""
@@ -90,22 +88,25 @@ def _(axis: int, weights: tuple[float, ...], primals: tuple[Array, Array], tange
     change = jnp.zeros((), primals[0].dtype)
     for z, tangent in zip(primals, reversed(tangents), strict=True):
         centred = z - lax.stop_gradient(jnp.mean(z, axis, keepdims=True))
-        steep = _blur(centred, axis, weights) * _convolve(tangent, axis, weights)
-        change = change + (_convolve(centred * tangent, axis, weights) - steep)
+        steep = _blur(centred, axis, weights) * _means(tangent, axis, weights)
+        change = change + (_means(centred * tangent, axis, weights) - steep)
     return _product(*primals, axis, weights), change
 
 
-def _convolve(x: Array, axis: int, weights: tuple[float, ...]) -> Array:
-    """`_blur` by a convolution."""
+# By a banded matrix: XLA:CPU makes slow loops of transposed slices, which are pads and take half a minute to compile,
+# and slow ones of convolutions.
+def _means(x: Array, axis: int, weights: tuple[float, ...]) -> Array:
+    """`_blur` as a product, whose transpose is one."""
     if not x.ndim:
         return x
     axis %= x.ndim
-    lines = x.reshape(math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), 1)
-    kernel = jnp.asarray(weights, x.dtype).reshape(-1, 1, 1, 1)
-    layout = ("NHWC", "HWIO", "NHWC")
-    precision = lax.Precision.HIGHEST
-    means = lax.conv_general_dilated(lines, kernel, (1, 1), "VALID", dimension_numbers=layout, precision=precision)
-    return means.reshape(*x.shape[:axis], means.shape[1], *x.shape[axis + 1 :])
+    length, rows = x.shape[axis], max(x.shape[axis] - len(weights) + 1, 0)
+    # Rows of one pixel less than the pattern: each is shifted by one against the last.
+    pattern = jnp.pad(jnp.asarray(weights, x.dtype), (0, max(length + 1 - len(weights), 0)))
+    band = jnp.tile(pattern, rows)[: rows * length].reshape(rows, length)
+    lines = x.reshape(math.prod(x.shape[:axis]), length, math.prod(x.shape[axis + 1 :]))
+    means = jnp.einsum("wl,alb->awb", band, lines, precision=lax.Precision.HIGHEST)
+    return means.reshape(*x.shape[:axis], rows, *x.shape[axis + 1 :])
 
 
 def _sum(terms: list[Array], weights: tuple[float, ...]) -> Array:
