@@ -100,7 +100,8 @@ def _distance(
     x_variance, y_variance = (jnp.where(textured, m.variance, 1) for m in (first, second))
     apart = 1 - ratio(covariance, x_variance) * ratio(covariance, y_variance)
     count = jnp.sum(textured, (*axes, -1), dtype=jnp.int32).astype(x.dtype)
-    return jnp.sum(jnp.where(textured, apart, 0), (*axes, -1)) / jnp.maximum(count, 1)
+    apart = jnp.where(textured & (apart > 0), apart, 0)  # rounding may leave less than nothing
+    return jnp.sum(apart, (*axes, -1)) / jnp.maximum(count, 1)
 
 
 def _scaled(image: Array, axes: tuple[int, ...]) -> Array:

@@ -143,7 +143,7 @@ def flow_matching(
 
 def _shares(log_snr: Array, prediction_type: PredictionType) -> tuple[Array | float, Array | float]:
     """Return S / c and 1 / c, where c is S for epsilon, 1 for x0 and 1 + S for v."""
-    largest = math.log(jnp.finfo(log_snr.dtype).max)  # for what a minimum does not take: its slope must not be 0 * inf
+    largest = math.log(jnp.finfo(log_snr.dtype).max) - 1  # what a minimum does not take must not have the slope 0 * inf
     if prediction_type == "epsilon":
         return jnp.ones_like(log_snr), jnp.exp(jnp.minimum(-log_snr, largest))
     if prediction_type == "x0":

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -42,39 +44,73 @@ def check_fits(name: str, array: Array, axes: tuple[int, ...], size: int, argume
 
 def moments(x: Array, axes: tuple[int, ...], weights: tuple[float, ...]) -> Moments:
     """Return mean and variance of each window."""
-    found = Moments(x, jnp.zeros((), x.dtype))
+    mean, variance = x, jnp.zeros((), x.dtype)
     for axis in axes:
-        found = _merge(found, _deltas(found.mean, axis, len(weights)), axis, weights)
-    return found
+        spread = _product(mean, mean, axis, weights)
+        mean, variance = _blur(mean, axis, weights), _blur(variance, axis, weights) + spread
+    return Moments(mean, variance)
 
 
 def joint_moments(
     x: Array, y: Array, axes: tuple[int, ...], weights: tuple[float, ...]
 ) -> tuple[Moments, Moments, Array]:
     """Return mean and variance of each window of two images, and their covariance."""
-    covariance = jnp.zeros((), x.dtype)
-    first, second = Moments(x, covariance), Moments(y, covariance)
+    means, covariance = (x, y), jnp.zeros((), x.dtype)
     for axis in axes:
-        a, b = (_deltas(m.mean, axis, len(weights)) for m in (first, second))
-        product = _sum([p * q for p, q in zip(a, b, strict=True)], weights)
-        covariance = _blur(covariance, axis, weights) + (product - _sum(a, weights) * _sum(b, weights))
-        first, second = (_merge(m, d, axis, weights) for m, d in ((first, a), (second, b)))
-    return first, second, covariance
+        covariance = _blur(covariance, axis, weights) + _product(*means, axis, weights)
+        means = tuple(_blur(mean, axis, weights) for mean in means)
+    return moments(x, axes, weights), moments(y, axes, weights), covariance
 
 
-def _merge(found: Moments, deltas: list[Array], axis: int, weights: tuple[float, ...]) -> Moments:
-    shift, square = _sum(deltas, weights), _sum([d * d for d in deltas], weights)
-    mean = _middle(found.mean, axis, len(weights)) + shift
-    return Moments(mean, _blur(found.variance, axis, weights) + (square - shift * shift))
+# The value gives a constant line back as it is, from differences to the middle pixel; the tangents need not.
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _blur(x: Array, axis: int, weights: tuple[float, ...]) -> Array:
+    """Return the weighted mean along an axis; a scalar is the same everywhere."""
+    return _middle(x, axis, len(weights)) + _sum(_deltas(x, axis, len(weights)), weights) if x.ndim else x
+
+
+@_blur.defjvp
+def _(axis: int, weights: tuple[float, ...], primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return _blur(*primals, axis, weights), _means(*tangents, axis, weights)
+
+
+# d cov = sum_k w_k ((y_k - mean y) dx_k + (x_k - mean x) dy_k), to which the middle pixel adds nothing. The mean of the
+# whole line, which would cancel, is taken away before.
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def _product(x: Array, y: Array, axis: int, weights: tuple[float, ...]) -> Array:
+    """Return the covariance of x and y in each window along an axis, from differences to the middle pixel."""
+    a, b = (_deltas(z, axis, len(weights)) for z in (x, y))
+    return _sum([p * q for p, q in zip(a, b, strict=True)], weights) - _sum(a, weights) * _sum(b, weights)
+
+
+@_product.defjvp
+def _(axis: int, weights: tuple[float, ...], primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> Any:
+    change = jnp.zeros((), primals[0].dtype)
+    for z, tangent in zip(primals, reversed(tangents), strict=True):
+        centred = z - lax.stop_gradient(jnp.mean(z, axis, keepdims=True))
+        steep = _blur(centred, axis, weights) * _means(tangent, axis, weights)
+        change = change + (_means(centred * tangent, axis, weights) - steep)
+    return _product(*primals, axis, weights), change
+
+
+# By a banded matrix: XLA:CPU makes slow loops of transposed slices, which are pads and take half a minute to compile,
+# and slow ones of convolutions.
+def _means(x: Array, axis: int, weights: tuple[float, ...]) -> Array:
+    """`_blur` as a product, whose transpose is one."""
+    if not x.ndim:
+        return x
+    axis %= x.ndim
+    length, rows = x.shape[axis], max(x.shape[axis] - len(weights) + 1, 0)
+    # Rows of one pixel less than the pattern: each is shifted by one against the last.
+    pattern = jnp.pad(jnp.asarray(weights, x.dtype), (0, max(length + 1 - len(weights), 0)))
+    band = jnp.tile(pattern, rows)[: rows * length].reshape(rows, length)
+    lines = x.reshape(math.prod(x.shape[:axis]), length, math.prod(x.shape[axis + 1 :]))
+    means = jnp.einsum("wl,alb->awb", band, lines, precision=lax.Precision.HIGHEST)
+    return means.reshape(*x.shape[:axis], rows, *x.shape[axis + 1 :])
 
 
 def _sum(terms: list[Array], weights: tuple[float, ...]) -> Array:
     return sum((w * term for w, term in zip(weights, terms, strict=True)), start=jnp.zeros((), terms[0].dtype))
-
-
-def _blur(x: Array, axis: int, weights: tuple[float, ...]) -> Array:
-    """Return the weighted mean along an axis; a scalar is the same everywhere."""
-    return _sum(_parts(x, axis, len(weights)), weights) if x.ndim else x
 
 
 def _deltas(x: Array, axis: int, size: int) -> list[Array]:

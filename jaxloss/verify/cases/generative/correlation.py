@@ -24,13 +24,13 @@ def _squared_correlation(a, b):
 CASES = tuple(
     Case(
         loss=loss,
-        inputs=images(pixels=4, channels=1, smallest=1e-30, largest=1e30),
+        inputs=images(pixels=4, channels=1, smallest=1e-30, largest=1e30, noise=0.1),
         reference=reference,
         formula=formula,
         params={"window_size": SIZE, "axis": -2},
         properties={Property.SYMMETRIC, Property.NON_NEGATIVE} | extra,
         degree=0,
-        ulps=32,
+        ulps=128,  # a difference of products: next to 1 their rounding is left
         conditioned=True,
     )
     for loss, reference, formula, extra in (

@@ -67,7 +67,7 @@ CASES = (
             formula=formula,
             params={**SMALL, "sigma": sigma},
             properties=properties,
-            ulps=32,
+            ulps=128,
             conditioned=True,
         )
         for sigma in (1.5, None)
@@ -84,7 +84,7 @@ CASES = (
             formula=formula,
             params={**SMALL, "scale_weights": (0.25, 0.75)},
             properties=properties,
-            ulps=32,
+            ulps=256,  # slopes are differences of means of windows, which nearly equal images leave little of
             conditioned=True,
         )
         for loss, reference, formula, properties in (
