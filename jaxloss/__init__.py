@@ -137,9 +137,6 @@ from jaxloss.lookup import (
     get,
     names,
 )
-from jaxloss.reduce import (
-    Reduction,
-)
 from jaxloss.ranking import (
     approx_mrr,
     approx_ndcg,
@@ -165,6 +162,9 @@ from jaxloss.ranking import (
     softmax_ranking,
     unique_softmax,
     warp,
+)
+from jaxloss.reduce import (
+    Reduction,
 )
 from jaxloss.regression import (
     absolute_error,

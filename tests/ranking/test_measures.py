@@ -34,7 +34,7 @@ SMOOTH = {"approx_ndcg": approx_ndcg, "approx_mrr": approx_mrr, "neural_ndcg": n
 
 
 def test_a_published_example_of_discounted_gain():
-    """Grades 3 2 3 0 1 2 in this order: DCG 6.861 with linear gain, NDCG 0.961 (Wikipedia, Discounted cumulative gain)."""
+    """Grades 3 2 3 0 1 2 in this order: DCG 6.861, NDCG 0.961 of these six (Wikipedia, Discounted cumulative gain)."""
     scores, grades = -jnp.arange(6.0), jnp.array([3, 2, 3, 0, 1, 2])
     np.testing.assert_allclose(dcg(scores, grades, gain="linear"), 6.861, atol=5e-4)
     np.testing.assert_allclose(ndcg(scores, grades, gain="linear"), 0.961, atol=5e-4)

@@ -36,7 +36,9 @@ def test_warp_by_its_definition(margin, monkeypatch):
     with jax.enable_x64(True):
         s, y = jnp.asarray(scores), jnp.asarray(labels)
         got = warp(s, y, margin=margin, reduction="none")
-        np.testing.assert_allclose(got, [by_definition(*row, margin) for row in zip(scores, labels)], rtol=1e-13)
+        np.testing.assert_allclose(
+            got, [by_definition(*row, margin) for row in zip(scores, labels, strict=True)], rtol=1e-13
+        )
         check_gradients(lambda s: warp(s, y, margin=margin, reduction="none"), s)
     jax.clear_caches()
 

@@ -79,7 +79,7 @@ CASES = (
         learnable=("temperature",),
         differentiable=0,
         properties={Property.SHIFT_INVARIANT},
-        ulps=32,
+        ulps=1024,  # the pulls of rows, columns and distances cancel to a hundredth of each
         conditioned=True,
     ),
     Case(
@@ -90,7 +90,7 @@ CASES = (
         params={"temperature": 8.0, "k": 2, "scalings": 0},
         differentiable=0,
         properties={Property.SHIFT_INVARIANT},
-        ulps=32,
+        ulps=256,
         conditioned=True,
     ),
 )
