@@ -34,7 +34,7 @@ def scores_below(scores: Array, lists: Lists) -> Array:
     return lists.known(scores, -jnp.inf) - jnp.where(top == -jnp.inf, 0, top)
 
 
-# dp_i = p_i (dd_i - sum_j p_j dd_j). Of an item with more than half the probability the terms in its own dd are combined
+# dp_i = p_i (dd_i - sum_j p_j dd_j). Of an item with more than half the probability the terms in its own dd are joined
 # to (1 - p_i) dd_i, so that the transposed map does not subtract nearly equal numbers.
 @jax.custom_jvp
 def choices(below: Array, lists: Lists) -> Choices:
@@ -60,7 +60,8 @@ def _(primals: tuple, tangents: tuple) -> tuple[Choices, Choices]:
     return found, Choices(others + own, turn, -turn)
 
 
-# With Y = sum y: nll = Y log_total - sum y d, positive terms. Its derivative Y p - y is computed as p (Y - y) - y (1 - p).
+# With Y = sum y: nll = Y log_total - sum y d, positive terms. Its derivative Y p - y is p (Y - y) - y (1 - p), in which
+# neither difference cancels when the list is right.
 @jax.custom_jvp
 def _nll(below: Array, labels: Array, lists: Lists) -> Array:
     along = lists.total(jnp.where(labels == 0, 0, labels * below))

@@ -1,4 +1,4 @@
-"""What discounted cumulative gain is made of: gains of labels, discounts of ranks, and the best that a list can have."""
+"""What discounted cumulative gain is made of: gains of labels, discounts of ranks, the best that a list can have."""
 
 from __future__ import annotations
 

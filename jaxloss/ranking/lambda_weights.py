@@ -53,8 +53,8 @@ def dcg2_lambda(
     .. math::  \lambda_{ij} = |g(y_i) - g(y_j)| \; |D(|r_i - r_j|) - D(|r_i - r_j| + 1)|, \qquad
                D(r) = \frac{1}{\log_2(1 + r)}
 
-    Beyond rank k, a weight is divided by 1 - D(max(r_i, r_j)), as in LambdaLoss@k. rax multiplies by the (padded) number
-    of items.
+    Beyond rank k, a weight is divided by 1 - D(max(r_i, r_j)), as in LambdaLoss@k. rax multiplies by the (padded)
+    number of items.
 
     Args:
       first, second: the items.

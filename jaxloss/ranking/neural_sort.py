@@ -39,8 +39,8 @@ def neural_ndcg(
     .. math::  \ell = -\frac{1}{G} \sum_{r \le k} \frac{1}{\log_2(1 + r)} \sum_j \hat P_{rj} \, g(y_j), \qquad
                P_{rj} = \operatorname{softmax}_j \frac{(n + 1 - 2r) s_j - \sum_l |s_j - s_l|}{\tau}
 
-    P is scaled towards row and column sums of 1 by Sinkhorn's iteration, columns first, into :math:`\hat P`; without it,
-    an item may stand at two ranks. As the temperature falls, the loss tends to minus `ndcg`. Unlike `approx_ndcg` it
+    P is scaled towards row and column sums of 1 by Sinkhorn's iteration, columns first, into :math:`\hat P`; without
+    it, an item may stand at two ranks. As the temperature falls, the loss tends to minus `ndcg`. Unlike `approx_ndcg` it
     has a gradient for every relevant item in proportion to what its gain would earn elsewhere. A list without a
     relevant item costs 0. P is never stored: it is computed again for each of its sums, with memory for the items.
 

@@ -14,6 +14,7 @@ from jaxloss.cli.cases import find
 from jaxloss.cli.demo import (
     digits,
     gallery,
+    learning_to_rank,
     proof,
     report,
     retrieval,
@@ -129,6 +130,20 @@ def test_embeddings_learn_to_retrieve():
     assert part.pictures[0].draw(pictures.LIGHT).axes
 
 
+def test_lists_have_the_grades_of_their_digits():
+    images = np.arange(10.0).reshape(10, 1, 1)
+    lists = learning_to_rank.lists_of(images, np.arange(10), 50, np.random.default_rng(0))
+    apart = np.abs(lists.items[..., 0] - lists.queries)
+    np.testing.assert_array_equal(lists.labels, np.maximum(2 - apart, 0))
+
+
+def test_ranking_losses_learn_an_order():
+    part = learning_to_rank.part(Log(), steps=60)
+    before = part.data["no training"]["ndcg_at_10"]
+    assert min(part.data[o.name]["ndcg_at_10"] for o in learning_to_rank.OBJECTIVES[1:]) > before + 0.1
+    assert part.pictures[0].draw(pictures.LIGHT).axes
+
+
 def test_throughput_times_every_duel():
     part = throughput.part(Log(), rounds=1, elements=1 << 12)
     assert set(part.data["seconds"]) == {duel.name for duel in throughput.DUELS}
@@ -195,9 +210,11 @@ def test_the_whole_tour(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(report, "DPI", 40)
     monkeypatch.setattr(segmentation, "OBJECTIVES", segmentation.OBJECTIVES[:2])
     monkeypatch.setattr(retrieval, "OBJECTIVES", retrieval.OBJECTIVES[:1])
+    monkeypatch.setattr(learning_to_rank, "OBJECTIVES", learning_to_rank.OBJECTIVES[:2])
     tour.run(tmp_path / "report", everything=True, quick=True, jobs=1)
     document = json.loads((tmp_path / "report" / "report.json").read_text())
-    parts = {"classification", "vae", "focal", "robust", "segmentation", "embedding", "verification", "throughput"}
+    parts = {"classification", "vae", "focal", "robust", "segmentation", "embedding", "ranking"}
+    parts |= {"verification", "throughput"}
     assert set(document) == {"environment", *parts}
     assert {path.stem for path in Path(tmp_path, "report").glob("*.png")} >= {
         "vae-digits",

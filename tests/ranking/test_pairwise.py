@@ -12,12 +12,12 @@ from jaxloss.ranking import (
     dcg2_lambda,
     dcg_lambda,
     label_lambda,
+    pairs,
+    pairwise,
     pairwise_hinge,
     pairwise_logistic,
     pairwise_soft_zero_one,
     pairwise_squared,
-    pairs,
-    pairwise,
     precision_at_k,
     precision_lambda,
     ranking_pairs,
@@ -55,7 +55,9 @@ def test_the_mean_over_the_pairs_of_each_list(loss):
     scores, labels = draw(3, 9)
     with jax.enable_x64(True):
         got = loss(jnp.asarray(scores), jnp.asarray(labels), reduction="none")
-        np.testing.assert_allclose(got, [by_definition(loss, *row) for row in zip(scores, labels)], rtol=1e-13)
+        np.testing.assert_allclose(
+            got, [by_definition(loss, *row) for row in zip(scores, labels, strict=True)], rtol=1e-13
+        )
         np.testing.assert_allclose(loss(jnp.asarray(scores), jnp.asarray(labels)), np.mean(got), rtol=1e-13)
 
 

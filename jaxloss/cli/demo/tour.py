@@ -18,7 +18,19 @@ import optax
 from jaxloss import measure
 from jaxloss.cli import screen
 from jaxloss.cli.cases import first, library, one_of_each
-from jaxloss.cli.demo import digits, gallery, proof, report, retrieval, robust, segmentation, throughput, twins, vae
+from jaxloss.cli.demo import (
+    digits,
+    gallery,
+    learning_to_rank,
+    proof,
+    report,
+    retrieval,
+    robust,
+    segmentation,
+    throughput,
+    twins,
+    vae,
+)
 from jaxloss.cli.demo.parts import Part
 
 __all__ = ["run"]
@@ -66,11 +78,12 @@ def _run(out: Path, everything: bool, quick: bool, jobs: int, seconds: float, ba
 
 def _further(*, quick: bool) -> Plan:
     """The parts that take longer: those of ``--all``."""
-    masks, pairs = (2, 2) if quick else (segmentation.STEPS, retrieval.STEPS)
+    masks, pairs, lists = (2, 2, 2) if quick else (segmentation.STEPS, retrieval.STEPS, learning_to_rank.STEPS)
     chunks = lambda module, steps: len(module.OBJECTIVES) * (steps // module.CHUNK + 1)
     return [
         ("segmentation", chunks(segmentation, masks), lambda advance: segmentation.part(advance, steps=masks)),
         ("retrieval", chunks(retrieval, pairs), lambda advance: retrieval.part(advance, steps=pairs)),
+        ("ranking", chunks(learning_to_rank, lists), lambda advance: learning_to_rank.part(advance, steps=lists)),
     ]
 
 

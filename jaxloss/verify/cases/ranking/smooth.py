@@ -75,11 +75,11 @@ CASES = (
         inputs=lists(items=4, labels="distinct", regimes=(Regime.ORDINARY,)),
         reference=_neural,
         formula="−Σ D(r) (P̂ g)ᵣ / best DCG, P̂ a soft sort",
-        params={"temperature": 2.0, "scalings": 2},
+        params={"temperature": 8.0, "scalings": 2},
         learnable=("temperature",),
         differentiable=0,
         properties={Property.SHIFT_INVARIANT},
-        ulps=32,
+        ulps=1024,  # the pulls of rows, columns and distances cancel to a hundredth of each
         conditioned=True,
     ),
     Case(
@@ -87,10 +87,10 @@ CASES = (
         inputs=lists(items=4, labels="distinct", regimes=(Regime.ORDINARY,)),
         reference=_neural,
         formula="the same of the first k ranks, not scaled",
-        params={"k": 2, "scalings": 0},
+        params={"temperature": 8.0, "k": 2, "scalings": 0},
         differentiable=0,
         properties={Property.SHIFT_INVARIANT},
-        ulps=16,
+        ulps=256,
         conditioned=True,
     ),
 )
