@@ -61,6 +61,7 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("contrastive-512x128", 1, 128, "a batch of 512 embeddings", 512, "example"),
             Size("contrastive-2048x128", 1, 128, "a large batch of embeddings", 2048, "example"),
             Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
+            Size("completions-256x4096", 256, None, "256 completions of at most 4096 tokens", 4096, "token"),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -69,7 +70,15 @@ SIZES: Mapping[str, Size] = MappingProxyType(
     }
 )
 
-QUICK = ("tabular-1M", "imagenet-1k", "boxes-100k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128")
+QUICK = (
+    "tabular-1M",
+    "imagenet-1k",
+    "boxes-100k",
+    "masks-16x256x256",
+    "organs-8x5x192x192",
+    "contrastive-512x128",
+    "completions-256x4096",
+)
 """One size for every kind of data."""
 
 
