@@ -45,9 +45,9 @@ def token_log_probs(
 
     .. math::  \log p_y = \frac{z_y}{\tau} - \log \sum_c e^{z_c / \tau}
 
-    It is the negative cross-entropy, computed as there: tokens that the model is sure of keep their digits, and nothing
-    of the size of the logits is kept but what makes their gradient. Logits at position t predict the label at position
-    t + 1: shift before calling, ``token_log_probs(logits[:, :-1], tokens[:, 1:], where=completion[:, 1:])``.
+    It is the negative cross-entropy, computed as there: tokens that the model is sure of keep their digits, and one
+    array of the size of the logits makes value and gradient. Logits at position t predict the label at position t + 1:
+    shift before calling, ``token_log_probs(logits[:, :-1], tokens[:, 1:], where=completion[:, 1:])``.
 
     Args:
       logits: real array with the classes on ``axis``, in nats; -inf is an impossible class.
