@@ -63,6 +63,7 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
             Size("search-8x2000", 8, None, "eight queries of two thousand documents", 2000, "item"),
             Size("search-512x100", 512, None, "a batch of queries of a hundred documents", 100, "item"),
+            Size("completions-256x4096", 256, None, "256 completions of at most 4096 tokens", 4096, "token"),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -79,6 +80,7 @@ QUICK = (
     "organs-8x5x192x192",
     "contrastive-512x128",
     "search-8x2000",
+    "completions-256x4096",
 )
 """One size for every kind of data."""
 

@@ -15,6 +15,7 @@ from jaxloss.peers import (
     tensorflow_addons,
     torch,
     torchvision,
+    trl,
 )
 from jaxloss.peers.alias import Alias
 
@@ -27,6 +28,7 @@ PEERS: Mapping[str, tuple[Alias, ...]] = MappingProxyType(
         "torchvision": torchvision.LOSSES,
         "torch": torch.LOSSES,
         "keras": keras.LOSSES,
+        "trl": trl.LOSSES,
         "monai": monai.LOSSES,
         "pytorch_metric_learning": pytorch_metric_learning.LOSSES,
         "segmentation_models_pytorch": segmentation_models_pytorch.LOSSES,
