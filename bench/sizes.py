@@ -27,18 +27,20 @@ class Size:
     members: int | None = None
     member: str = ""
     """What the members are, as in `jaxloss.verify.Inputs`."""
+    steps: int | None = None
+    """Steps of time, for losses of sequences."""
     fixed: bool = False
     """Whether it is for losses whose rows have a length of their own."""
 
     @property
     def elements(self) -> int:
         """Numbers in the first argument."""
-        return self.events * (self.members or 1) * (self.classes or 1)
+        return self.events * (self.steps or 1) * (self.members or 1) * (self.classes or 1)
 
     def of(self, inputs: Inputs) -> Inputs:
         """The inputs of a case at this size."""
         classes = inputs.classes if self.classes is None else self.classes
-        return dataclasses.replace(inputs, classes=classes, members=self.members)
+        return dataclasses.replace(inputs, classes=classes, members=self.members, steps=self.steps)
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
@@ -61,6 +63,8 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("contrastive-512x128", 1, 128, "a batch of 512 embeddings", 512, "example"),
             Size("contrastive-2048x128", 1, 128, "a large batch of embeddings", 2048, "example"),
             Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
+            Size("speech-16x500x64", 16, 64, "sixteen utterances of 500 frames, characters", steps=500),
+            Size("librispeech-32x1000x1024", 32, 1024, "32 utterances of 1000 frames, word pieces", steps=1000),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -69,7 +73,15 @@ SIZES: Mapping[str, Size] = MappingProxyType(
     }
 )
 
-QUICK = ("tabular-1M", "imagenet-1k", "boxes-100k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128")
+QUICK = (
+    "tabular-1M",
+    "imagenet-1k",
+    "boxes-100k",
+    "masks-16x256x256",
+    "organs-8x5x192x192",
+    "contrastive-512x128",
+    "speech-16x500x64",
+)
 """One size for every kind of data."""
 
 
@@ -79,6 +91,8 @@ def fits(case: Case, size: Size) -> bool:
     if size.member != (inputs.member if inputs.members is not None else ""):
         return False
     if size.fixed != inputs.fixed or (size.fixed and size.classes != inputs.classes):
+        return False
+    if (size.steps is None) != (inputs.steps is None):
         return False
     return (size.classes is None) == (inputs.axis is None) and not (tables and size.classes)
 

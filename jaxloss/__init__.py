@@ -196,6 +196,9 @@ from jaxloss.segmentation import (
     tversky,
     unified_focal,
 )
+from jaxloss.sequence import (
+    ctc,
+)
 
 __version__ = "0.1.0"
 
@@ -241,6 +244,7 @@ __all__ = [
     "cosine_distance",
     "cosine_embedding",
     "cosine_similarity",
+    "ctc",
     "cumulative_link",
     "decoupled_contrastive",
     "detection_focal",
