@@ -19,5 +19,5 @@ def negative_log_likelihood(logits: Array, labels: tuple[int, ...], blank: int =
     paths = [path for path in itertools.product(range(classes), repeat=frames) if merged(path) == tuple(labels)]
     if not paths:
         return jnp.asarray(jnp.inf, logits.dtype)
-    each = jnp.sum(log_p[jnp.arange(frames)[None], jnp.asarray(paths).reshape(len(paths), frames)], 1)
+    each = jnp.sum(log_p[jnp.arange(frames)[None], jnp.asarray(paths, jnp.int32).reshape(len(paths), frames)], 1)
     return -jax.nn.logsumexp(each)
