@@ -24,7 +24,10 @@ def integers(name: str, shape: tuple[int | None, ...], what: str, **arrays: Arra
         if not fits:
             due = str(tuple("any" if size is None else size for size in shape)).replace("'any'", "any")
             raise ValueError(f"{name}: {argument} must have shape {due}, {what}, got {array.shape}")
-        converted.append(array if array.dtype == jnp.int64 else array.astype(jnp.int32))
+        # What does not fit into 32 bits is no class, length or segment, and stays none.
+        wide = array.dtype in (jnp.int64, jnp.uint64, jnp.uint32)
+        limits = jnp.iinfo(jnp.int32)
+        converted.append((jnp.clip(array, limits.min, limits.max) if wide else array).astype(jnp.int32))
     return tuple(converted)
 
 

@@ -72,7 +72,7 @@ class Inputs:
     """How many steps of time a sequence has, in events that are sequences; each may be shorter."""
     members: int | None = None
     """How many pixels, examples or items an event has; ``where`` says which of them exist. None: an event is one."""
-    member: Literal["example", "pixel", "item"] = "example"
+    member: Literal["example", "pixel", "item", "token"] = "example"
     """What the members are: benchmarks have other sizes for each."""
     members_of: tuple[int, ...] | None = None
     """Positions of the data arguments that have a member axis; None: all."""
