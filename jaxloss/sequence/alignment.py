@@ -233,7 +233,7 @@ def _transducer(
     *batch, time, states, classes = logits.shape
     sequences, n = math.prod(batch), labels.shape[-1]
     labels, valid = _labels(logit_lengths, label_lengths, labels, time, classes, blank)
-    frames, emitted = (jnp.where(valid, lengths, 0) for lengths in (logit_lengths, label_lengths))
+    frames, emitted = jnp.clip(logit_lengths, 0, time), jnp.clip(label_lengths, 0, n)
     # The states of the band, and which of them exist.
     u = first[..., None] + lax.broadcasted_iota(first.dtype, (*batch, time, states), len(batch) + 1)
     here = within(frames, time)[..., None] & (u >= 0) & (u <= emitted[..., None, None])
@@ -260,5 +260,5 @@ def _transducer(
     )
     log_p = log_paths(moves, emitted.reshape(sequences), frames.reshape(sequences)).reshape(batch)
     values = jnp.where(log_p < 0.5 * IMPOSSIBLE, jnp.inf, jnp.maximum(-log_p, 0))
-    # Without frames there is nothing to emit a blank in; of a sequence that is masked, nothing is due.
+    # As a factor NaN reaches the gradient, also under jit.
     return values * jnp.where(valid, jnp.ones((), values.dtype), jnp.nan)

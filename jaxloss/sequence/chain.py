@@ -136,14 +136,14 @@ def _chain(
         )
     transitions = jnp.broadcast_to(transitions, (*batch, classes, classes))
     (lengths,) = integers(name, tuple(batch), "one per sequence", lengths=lengths)
-    edges = []
+    edges: list[Any] = []
     for argument, table in (("start", start), ("end", end)):
         if table is not None:
             (table,) = checks.real(name, logits.dtype, **{argument: table})
             if table.shape != (classes,):
                 raise ValueError(f"{name}: {argument} must have shape {(classes,)}, one per class, got {table.shape}")
         edges.append(table)
-    return logits, transitions, lengths, tuple(edges)
+    return logits, transitions, lengths, (edges[0], edges[1])
 
 
 def _with_edges(logits: Array, live: Array, lengths: Array, start: Any, end: Any) -> Array:

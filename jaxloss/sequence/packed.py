@@ -83,7 +83,9 @@ def sequence_cross_entropy(
         reduction="none",
     )
     if denominator == "sequences":
-        weights = reduce.scale_weights(weights, 1 / _lengths(segments, exists).astype(values.dtype))
+        share = 1 / _lengths(segments, exists).astype(values.dtype)
+        weights = None if weights is None else checks.parameter(name, "weights", weights, share)
+        weights = reduce.scale_weights(weights, share)
     return reduce.apply(name, values, where=exists, weights=weights, reduction=reduction)
 
 

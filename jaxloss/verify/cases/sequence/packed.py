@@ -60,6 +60,7 @@ CASES = (
         formula="−log softmax(z)ᵧ of each token",
         properties={Property.NON_NEGATIVE, Property.CONVEX, Property.SHIFT_INVARIANT},
         ulps=16,
+        conditioned=True,
     ),
     Case(
         loss=sequence_cross_entropy,
