@@ -77,7 +77,6 @@ LOSSES = (
         "logits instead of probabilities",
         q=0.5,
     ),
-    row("ctc CTC", "ctc", "lengths instead of zeros behind the labels; logits of all frames exist there"),
     row(
         "dice Dice",
         "binary_dice",

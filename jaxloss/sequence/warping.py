@@ -132,7 +132,7 @@ def dilate(
       >>> target = jnp.array([[[0.0], [0.0], [1.0], [0.0]]])
       >>> late = jnp.roll(target, 1, axis=1)
       >>> dilate(late, target, alpha=0.0)  # a spike, a step of four too late
-      Array(0.22500013, dtype=float32)
+      Array(0.225, dtype=float32)
     References: Le Guen and Thome (2019), Shape and time distortion loss for training deep time series forecasting
       models, arXiv:1909.09020.
     """
