@@ -48,6 +48,7 @@ def peer_function(peer: str, case: Case) -> Callable[..., Any] | None:
     function: Any = importlib.import_module(package)
     for part in dotted.split("."):
         function = getattr(function, part)
+    function = ADAPTED.get((package, dotted), lambda function: function)(function)
     function = functools.partial(function, **{key: _plain(value) for key, value in case.params.items()})
     if package == "rax":  # which has one mean for all pairs of all lists, and is mapped for one value per list
         return jax.vmap(function)
@@ -105,6 +106,33 @@ def _torch_contender(
 
     sets = [tuple(tensor(array) for array in arrays) for arrays in data]
     return Contender(forward if direction == "forward" else value_and_grad, sets, runtime="torch")
+
+
+def _optax_ctc(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Paddings, 1 where nothing is, instead of lengths."""
+
+    def call(logits: Any, logit_lengths: Any, labels: Any, label_lengths: Any) -> Any:
+        padding = lambda lengths, size: (jnp.arange(size) >= lengths[:, None]).astype(logits.dtype)
+        paddings = padding(logit_lengths, logits.shape[1]), padding(label_lengths, labels.shape[1])
+        return function(logits, paddings[0], labels, paddings[1])
+
+    return call
+
+
+def _torch_ctc(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Log-probabilities with time first, labels before lengths, and one value per sequence."""
+
+    def call(logits: Any, logit_lengths: Any, labels: Any, label_lengths: Any) -> Any:
+        log_probabilities = logits.log_softmax(-1).transpose(0, 1)
+        return function(log_probabilities, labels, logit_lengths, label_lengths, reduction="none")
+
+    return call
+
+
+ADAPTED: Mapping[tuple[str, str], Callable[..., Any]] = MappingProxyType(
+    {("optax", "losses.ctc_loss"): _optax_ctc, ("torch", "nn.functional.ctc_loss"): _torch_ctc}
+)
+"""Peers whose arguments are other ones than ours."""
 
 
 class _Torch:

@@ -54,11 +54,12 @@ class Result:
     gradient_error: float | None
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     members: int | None = None
+    steps: int | None = None
 
     @property
     def elements(self) -> int:
         """Numbers in the first argument."""
-        return self.events * (self.members or 1) * (self.classes or 1)
+        return self.events * (self.steps or 1) * (self.members or 1) * (self.classes or 1)
 
     @property
     def wrong(self) -> bool:
@@ -136,6 +137,7 @@ def run_case(
                 events=size.events,
                 classes=size.classes,
                 members=size.members,
+                steps=size.steps,
                 dtype=dtype,
                 direction=direction,
                 median=timing.median,

@@ -27,18 +27,20 @@ class Size:
     members: int | None = None
     member: str = ""
     """What the members are, as in `jaxloss.verify.Inputs`."""
+    steps: int | None = None
+    """Steps of time, for losses of sequences."""
     fixed: bool = False
     """Whether it is for losses whose rows have a length of their own."""
 
     @property
     def elements(self) -> int:
         """Numbers in the first argument."""
-        return self.events * (self.members or 1) * (self.classes or 1)
+        return self.events * (self.steps or 1) * (self.members or 1) * (self.classes or 1)
 
     def of(self, inputs: Inputs) -> Inputs:
         """The inputs of a case at this size."""
         classes = inputs.classes if self.classes is None else self.classes
-        return dataclasses.replace(inputs, classes=classes, members=self.members)
+        return dataclasses.replace(inputs, classes=classes, members=self.members, steps=self.steps)
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
@@ -64,6 +66,9 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("search-8x2000", 8, None, "eight queries of two thousand documents", 2000, "item"),
             Size("search-512x100", 512, None, "a batch of queries of a hundred documents", 100, "item"),
             Size("completions-256x4096", 256, None, "256 completions of at most 4096 tokens", 4096, "token"),
+            Size("speech-16x500x64", 16, 64, "sixteen utterances of 500 frames, characters", steps=500),
+            Size("librispeech-8x400x500", 8, 500, "eight utterances of 400 subsampled frames, word pieces", steps=400),
+            Size("packed-4x512x8192", 4, 8192, "rows of 512 tokens, packed", 512, "token"),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -81,6 +86,7 @@ QUICK = (
     "contrastive-512x128",
     "search-8x2000",
     "completions-256x4096",
+    "speech-16x500x64",
 )
 """One size for every kind of data."""
 
@@ -91,6 +97,8 @@ def fits(case: Case, size: Size) -> bool:
     if size.member != (inputs.member if inputs.members is not None else ""):
         return False
     if size.fixed != inputs.fixed or (size.fixed and size.classes != inputs.classes):
+        return False
+    if (size.steps is None) != (inputs.steps is None):
         return False
     return (size.classes is None) == (inputs.axis is None) and not (tables and size.classes)
 

@@ -26,7 +26,9 @@ def sweep(
     results = []
     for power in range(low, high + 1, 2):
         count = max(1, (1 << power) // (classes or 1))
-        if inputs.members is None:
+        if inputs.steps is not None:
+            size = Size(f"2^{power}", max(1, count // 64), classes, "sweep", steps=64)
+        elif inputs.members is None:
             size = Size(f"2^{power}", count, classes, "sweep")
         else:
             size = Size(f"2^{power}", 1, classes, "sweep", count, inputs.member)

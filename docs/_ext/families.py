@@ -119,6 +119,8 @@ def _promise(rows: list[Any]) -> str:
         declared.append(f"homogeneous of degree {case.degree:g}")
     ulps = max(row.ulps for row in rows)
     conditioned = ", [conditioned](/numerics.md)" if any(row.conditioned for row in rows) else ""
+    unit = max(row.unit for row in rows)
+    conditioned += f", at least of {unit:g}" if unit else ""
     return f"Promised error: {ulps:g} ulp{conditioned}. {'; '.join([smooth, ', '.join(declared)]).rstrip('; ')}."
 
 

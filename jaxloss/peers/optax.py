@@ -39,6 +39,11 @@ LOSSES = (
         "probabilities instead of logits; weights of each image in the quotient, there of the batch outside",
     ),
     row("binary_dice_loss", "binary_dice", "probabilities instead of logits", smooth=2.0),
+    row(
+        "ctc_loss",
+        "ctc",
+        "lengths instead of paddings; without an alignment the loss is inf with gradient 0, there about 1e5",
+    ),
     row("ntxent", "nt_xent", "reduced there, to the mean over positive pairs, which is our mean"),
     row("kl_divergence", "kl_divergence"),
     row("kl_divergence_with_log_targets", "kl_divergence_with_log_targets"),

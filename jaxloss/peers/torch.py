@@ -46,6 +46,12 @@ LOSSES = (
         "triplet_margin",
         "nothing is added to the differences, there 1e-6",
     ),
+    row(
+        "CTCLoss ctc_loss",
+        "ctc",
+        "logits with time second instead of log-probabilities with time first, lengths next to what they belong to; "
+        "the mean there divides each value by the length of its labels; without an alignment the gradient is 0",
+    ),
     row("MarginRankingLoss margin_ranking_loss", "margin_ranking"),
     row("CosineEmbeddingLoss cosine_embedding_loss", "cosine_embedding"),
 )

@@ -216,13 +216,14 @@ def _worst(
     for i, event in enumerate(due):
         got = np.ravel(values[i])
         value_errors = [
-            _ulps(g, (v, v), scale, dtype) for g, v, scale in zip(got, event.values, event.value_scales, strict=True)
+            _ulps(g, (v, v), max(scale, mpf(case.unit)), dtype)
+            for g, v, scale in zip(got, event.values, event.value_scales, strict=True)
         ]
         error = max(value_errors, default=0.0)
         flat = [g for array in gradients if array is not None for g in np.ravel(array[i])]
         # No floating point result can tell the size of a derivative whose event overflows.
         errors = [
-            _ulps(g, interval, scale, dtype)
+            _ulps(g, interval, max(scale, mpf(case.unit)), dtype)
             for g, interval, scale in zip(flat, event.gradients, event.gradient_scales, strict=True)
         ]
         slope = max(errors, default=0.0)

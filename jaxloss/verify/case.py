@@ -26,8 +26,8 @@ class Regime(enum.StrEnum):
 
 
 Draw = Callable[..., tuple[np.ndarray, ...] | None]
-"""``(rng, events, regime, classes)``, and ``members`` where events have them, to float64 (or integer) arrays; None
-where the regime has no meaning."""
+"""``(rng, events, regime, classes)``, and ``steps`` or ``members`` where events have them, to float64 (or integer)
+arrays; None where the regime has no meaning."""
 
 
 class Property(enum.StrEnum):
@@ -68,6 +68,8 @@ class Inputs:
     """A picture that belongs beside the curve, of those in `jaxloss.cli.scenes`: "boxes" for boxes on a plane."""
     compare: int = 1
     """How many of the leading arguments have the same shape and are checked against each other."""
+    steps: int | None = None
+    """How many steps of time a sequence has, in events that are sequences; each may be shorter."""
     members: int | None = None
     """How many pixels, examples, items or tokens an event has; ``where`` says which exist. None: an event is one."""
     member: Literal["example", "pixel", "item", "token"] = "example"
@@ -86,8 +88,8 @@ class Inputs:
         self, rng: np.random.Generator, events: int, regime: Regime = Regime.ORDINARY
     ) -> tuple[np.ndarray, ...] | None:
         """Draw data for that many events."""
-        sizes = (self.classes,) if self.members is None else (self.classes, self.members)
-        return self.draw(rng, events, regime, *sizes)
+        sizes = (size for size in (self.steps, self.members) if size is not None)
+        return self.draw(rng, events, regime, self.classes, *sizes)
 
     def has_members(self, argument: int) -> bool:
         """Whether the data argument at that position has a member axis."""
@@ -134,6 +136,9 @@ class Case:
     conditioned: bool = False
     """The true result is a difference of terms: measure the error in ulps of the largest, which is what a change of
     the inputs in their last place would do to the result."""
+    unit: float = 0.0
+    """Results below this size are measured in ulps of it: 1 where probabilities near 1 are summed and subtracted, of
+    which the small rest is not kept."""
     peers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """What peers call it: ``{"optax": "losses.huber_loss", "torch": "nn.functional.huber_loss"}``. Where events have
     members, the peer takes one event and gives its mean."""
