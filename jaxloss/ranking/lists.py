@@ -1,7 +1,8 @@
 """What losses of lists share: items that exist, lists that stand one after the other in a flat array, and their order.
 
 Items are on the last axis. Without ``segments`` an array ``[..., items]`` holds one list in each row, with them the
-items of one list have the same number and stand anywhere in the row. Nothing here has more than a few numbers for each item.
+items of one list have the same number and stand anywhere in the row. Nothing here has more than a few numbers for
+each item.
 """
 
 from __future__ import annotations

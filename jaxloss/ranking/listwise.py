@@ -137,7 +137,7 @@ def unique_softmax(
     Raises: ValueError for unequal shapes or an unknown gain, TypeError for integer scores.
     Example:
       >>> unique_softmax(jnp.array([0.0, 1.0, 3.0]), jnp.array([1.0, 0.0, 2.0]))
-      Array(1.80..., dtype=float32)
+      Array(1.82..., dtype=float32)
     References: Zhu and Klabjan (2020), Listwise learning to rank by exploring unique ratings,
       doi:10.1145/3336191.3371814.
     """

@@ -40,9 +40,8 @@ def neural_ndcg(
                P_{rj} = \operatorname{softmax}_j \frac{(n + 1 - 2r) s_j - \sum_l |s_j - s_l|}{\tau}
 
     P is scaled towards row and column sums of 1 by Sinkhorn's iteration, columns first, into :math:`\hat P`; without
-    it, an item may stand at two ranks. As the temperature falls, the loss tends to minus `ndcg`. Unlike `approx_ndcg` it
-    has a gradient for every relevant item in proportion to what its gain would earn elsewhere. A list without a
-    relevant item costs 0. P is never stored: it is computed again for each of its sums, with memory for the items.
+    it, an item may stand at two ranks. As the temperature falls, the loss tends to minus `ndcg`. A list without
+    a relevant item costs 0. P is never stored: it is computed again for each of its sums, with memory for the items.
 
     Args:
       scores: finite array ``[..., items]``.

@@ -43,7 +43,7 @@ def bpr(
     Raises: ValueError for unequal shapes, TypeError for integer scores.
     Example:
       >>> bpr(jnp.array([1.0, 0.0]), jnp.array([0.0, 0.0]), reduction="none")
-      Array([0.3132617, 0.6931472], dtype=float32)
+      Array([0.31326172, 0.6931472 ], dtype=float32)
     References: Rendle et al. (2009), BPR: Bayesian personalized ranking from implicit feedback, arXiv:1205.2618.
     """
     positives, negatives = checks.real_pair("bpr", positives, negatives, arguments=("positives", "negatives"))

@@ -148,8 +148,9 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
         key="ranking",
         title="What looks alike, first",
         text="A query is a picture of a digit, and its list has forty others. The same digit has grade 2, its "
-        "neighbours on the number line grade 1. Losses of pairs and of lists learn an order; a squared error learns grades, which "
-        "is not what the measure asks for. The measure is NDCG of the first ten, on digits that no training has seen.",
+        "neighbours on the number line grade 1. Losses of pairs and of lists learn an order; a squared error learns "
+        "grades, which is not what the measure asks for. The measure is NDCG of the first ten, on digits that no "
+        "training has seen.",
         claims=[
             Claim(
                 f"{worst:.2f}",
