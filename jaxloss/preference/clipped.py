@@ -188,14 +188,20 @@ def _errors(new: Array, old: Array, returns: Array, epsilon: Array) -> tuple[Arr
     return error, jnp.where(jnp.abs(moved) <= epsilon, error, clipped)
 
 
+def _counts(new: Array, old: Array, epsilon: Array, total: Array) -> Array:
+    """Whether the error of the prediction is the larger one: by the sum of both, as they may round to one number."""
+    moved = new - old
+    return (jnp.abs(moved) <= epsilon) | (jnp.where(moved > 0, total, -total) >= 0)
+
+
 def _in_values(new: Array, old: Array, returns: Array, epsilon: Array) -> Array:
     error, clipped = _errors(new, old, returns, epsilon)
-    return jnp.where(jnp.abs(error) >= jnp.abs(clipped), error, 0)
+    return jnp.where(_counts(new, old, epsilon, error + clipped), error, 0)
 
 
 def _in_epsilon(new: Array, old: Array, returns: Array, epsilon: Array) -> Array:
     error, clipped = _errors(new, old, returns, epsilon)
-    return jnp.where(jnp.abs(error) >= jnp.abs(clipped), 0, clipped * jnp.sign(new - old))
+    return jnp.where(_counts(new, old, epsilon, error + clipped), 0, clipped * jnp.sign(new - old))
 
 
 @with_slopes(_in_values, None, None, _in_epsilon)

@@ -133,9 +133,9 @@ def _log_share(mixture: _Mixture, beta: Array, axis: int) -> Array:
     possible = p != 0
     safe = jnp.where(possible, p, 1)
     ratio, surplus = (jnp.where(possible, x / safe, 0) for x in (q, -p_less_m / beta))
-    fixed = lax.stop_gradient((ratio, surplus))  # a number that cancels
-    likeliest = jnp.argmax(lax.stop_gradient(p), axis, keepdims=True)
-    top, top_surplus = (jnp.take_along_axis(x, likeliest, axis) for x in fixed)
+    likeliest = p == jnp.max(p, axis, keepdims=True)
+    fixed = (jnp.where(likeliest, lax.stop_gradient(x), -jnp.inf) for x in (ratio, surplus))  # numbers that cancel
+    top, top_surplus = (jnp.max(x, axis, keepdims=True) for x in fixed)
     near = (jnp.abs(surplus) < 0.5) & (jnp.abs(top_surplus) < 0.5)
     change = beta * jnp.where(near, surplus - top_surplus, ratio - top) / ((1 - beta) + beta * top)
     below = change < 0

@@ -49,6 +49,7 @@ FORMULAS = {
 }
 CONVEX = {"sigmoid", "hinge", "ipo", "nca_pair", "bco_pair", "sppo_hard", "robust"}
 SIGNED = {"robust"}
+ULPS = {"exo_pair": 8, "nca_pair": 8, "apo_down": 8, "discopop": 16}  # their slopes are differences of terms
 
 
 @of_many_digits
@@ -67,7 +68,7 @@ def _case(variant="sigmoid", **params):
         learnable=("beta",) if "beta" in params else (),
         differentiable=0 if variant == "hinge" else None,
         properties=properties | (set() if variant in SIGNED else {Property.NON_NEGATIVE}),
-        ulps=16 if variant == "discopop" else 4,  # its slope is a difference of terms six times as large
+        ulps=ULPS.get(variant, 4),
         conditioned=True,
     )
 

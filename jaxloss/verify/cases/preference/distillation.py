@@ -47,7 +47,7 @@ CASES = tuple(
         learnable=tuple(key for key in ("temperature", "beta") if key in params),
         properties={Property.NON_NEGATIVE, Property.ZERO_AT_TARGET, Property.SHIFT_INVARIANT}
         | ({Property.CONVEX} if "direction" not in params else set()),
-        ulps=4,
+        ulps=16 if params.get("direction") == "jsd" else 8,
         conditioned=True,
     )
     for formula, params in (
