@@ -79,7 +79,7 @@ def ctc(
 
 
 def rnnt(
-    logits: Float[ArrayLike, "*batch time n+1 classes"],
+    logits: Float[ArrayLike, "*batch time states classes"],
     logit_lengths: Int[ArrayLike, "*batch"],
     labels: Int[ArrayLike, "*batch n"],
     label_lengths: Int[ArrayLike, "*batch"],

@@ -69,6 +69,15 @@ def test_rows_of_a_length_of_their_own_get_no_other():
     assert set(gate.figures(boxes)) == {"temp_bytes", "flops", "bytes_accessed"}
 
 
+def test_sequences_get_the_steps_of_the_size():
+    sequences = next(case for case in CASES if case.inputs.steps)
+    assert draw(sequences, Size("sequences", 2, 7, "", steps=30), "float32", 0)[0].shape == (2, 30, 7)
+    (size,) = sizes_of(sequences, quick=True)
+    assert all(size.steps for size in sizes_of(sequences))
+    rows = next(case for case in CASES if case.inputs.labels == "integer")
+    assert size not in sizes_of(rows)
+
+
 def test_every_size_says_what_it_is():
     assert all(size.about and size.elements > 0 and name == size.name for name, size in SIZES.items())
 

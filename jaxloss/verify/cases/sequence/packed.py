@@ -59,7 +59,7 @@ CASES = (
         reference=of_many_digits(_cross_entropy),
         formula="−log softmax(z)ᵧ of each token",
         properties={Property.NON_NEGATIVE, Property.CONVEX, Property.SHIFT_INVARIANT},
-        ulps=16,
+        ulps=8,
         conditioned=True,
     ),
     Case(
@@ -69,7 +69,7 @@ CASES = (
         formula="the same, divided by the length of its sequence",
         params={"denominator": "sequences", "label_smoothing": 0.1},
         properties={Property.NON_NEGATIVE, Property.CONVEX, Property.SHIFT_INVARIANT},
-        ulps=16,
+        ulps=8,
         conditioned=True,
     ),
 )
