@@ -1,6 +1,7 @@
 """`jaxloss.compat.optax` is `optax.losses`: names, signatures, dtypes, values and gradients, and optax's own tests."""
 
 import functools
+import importlib.util
 import inspect
 import json
 import subprocess
@@ -51,7 +52,8 @@ def optax_tests():
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_optax_own_tests_pass(part):
-    pytest.importorskip(f"optax.losses._{part}_test", reason="this optax ships no tests")
+    if importlib.util.find_spec(f"optax.losses._{part}_test") is None:
+        pytest.skip("this optax ships no tests")
     outcomes = {name: text for name, text in optax_tests()["outcomes"].items() if f"._{part}_test." in name}
     assert outcomes
     assert {name: text for name, text in outcomes.items() if text != "passed"} == {}
