@@ -203,7 +203,7 @@ UNARY = [
     Unary(
         numerics.log_i0e,
         (lambda x: mp.log(mp.besseli(0, x)) - x, bessel_slope, lambda x: bessel_slope(x, 2)),
-        (8, 8, 64),
+        (8, 8, 128),
         draw=where_the_cube_is_normal,
     ),
     Unary(

@@ -24,7 +24,7 @@ from jaxloss.numerics.elementary import (
     tanh,
 )
 from jaxloss.numerics.exponentials import exp_excess, exp_moment, expm1
-from jaxloss.numerics.gamma import stirling
+from jaxloss.numerics.gamma import log_factorial_excess, stirling
 from jaxloss.numerics.logarithms import log1p_excess, log_ratio
 from jaxloss.numerics.pairs import hypot, xlogy
 from jaxloss.numerics.powers import boxcox, log_gap, power
@@ -40,6 +40,7 @@ __all__ = [
     "log1p_excess",
     "log1p_square",
     "log_cosh",
+    "log_factorial_excess",
     "log_gap",
     "log_i0e",
     "log_ratio",

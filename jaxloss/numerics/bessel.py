@@ -14,7 +14,7 @@ __all__ = ["log_i0e"]
 
 
 def log_i0e(x: ArrayLike) -> Array:
-    """log(I_0(x) e^-x) for x >= 0, derivative I_1(x) / I_0(x) - 1; both within 8 ulp.
+    """Logarithm of I_0(x) e^-x for x >= 0, derivative I_1(x) / I_0(x) - 1; both within 8 ulp.
 
     Example:
       >>> log_i0e(jnp.array([1e-10, 1.0, 1e30]))
@@ -24,8 +24,8 @@ def log_i0e(x: ArrayLike) -> Array:
 
 
 # I_0(x) e^-x is the mean over t of exp(-2 x sin(t/2)^2), of an analytic periodic function: the trapezoidal rule with n
-# nodes is wrong by a factor of exp(-n^2 / (2 x)). From ``large`` on Hankel's series holds, of (1 3 5 ...)^2 / (k! (8x)^k),
-# whose least term is about e^(-2x); below 1 the power series. In none of them does a digit cancel.
+# nodes is wrong by a factor of exp(-n^2 / (2 x)). From ``large`` on Hankel's series holds, (1 3 ...)^2 / (k! (8x)^k)
+# with a least term of about e^(-2x); below 1 the power series. In none of them does a digit cancel.
 def _log_i0e(x: Array) -> Array:
     large, nodes, terms = (10.0, 26, 12) if x.dtype == jnp.float32 else (20.0, 46, 40)
     small, far = jnp.where(x < 1, x, 0), jnp.where(x < large, large, x)

@@ -12,7 +12,7 @@ __all__ = ["log1p_excess", "log_ratio"]
 
 
 def log1p_excess(x: ArrayLike) -> Array:
-    """x - log(1 + x) for x > -1, which is x^2 / 2 near 0, derivative x / (1 + x); both within 4 ulp.
+    """Excess x - log(1 + x) for x > -1, which is x^2 / 2 near 0, derivative x / (1 + x); both within 4 ulp.
 
     Example:
       >>> log1p_excess(jnp.array([1e-10, 1.0]))
@@ -22,7 +22,7 @@ def log1p_excess(x: ArrayLike) -> Array:
 
 
 def log_ratio(x: ArrayLike, y: ArrayLike) -> Array:
-    """log(x / y) of positive numbers of any magnitude, derivatives 1/x and -1/y.
+    """Logarithm of x / y for positive numbers of any magnitude, derivatives 1/x and -1/y.
 
     Within 4 ulp, also where x is next to y.
 
