@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
@@ -144,7 +145,7 @@ def crps_quantile(
     dtype = checks.compute_dtype(predictions, targets)
     (predictions,) = checks.floating(name, predictions=predictions)
     (targets,) = checks.real(name, dtype, targets=targets)
-    levels = jnp.shape(q)
+    levels = np.shape(q)
     if len(levels) != 1 or predictions.shape[-1:] != levels or targets.shape != predictions.shape[:-1]:
         raise ValueError(
             f"{name}: q must be a row of levels, one for each entry of the last axis of predictions, and targets have "

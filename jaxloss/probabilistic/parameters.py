@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ def predicted(
     name: str,
     where: ArrayLike | None,
     data: dict[str, ArrayLike],
-    parameters: dict[str, tuple[Any, dict[str, float]]],
+    parameters: Mapping[str, tuple[Any, Mapping[str, float]]],
     *,
     fill: float = 1.0,
 ) -> list[Array]:

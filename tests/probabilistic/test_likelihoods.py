@@ -174,7 +174,7 @@ def test_tweedie_is_smooth_in_its_power():
         for power in (1.0, 2.0):
             at, near = (tweedie(mu, y, power=p, reduction="none") for p in (power, power + 1e-9))
             np.testing.assert_allclose(near, at, rtol=1e-7)
-    with pytest.raises(ValueError, match="tweedie: power must be a number, 0 or at least 1, got 0.5"):
+    with pytest.raises(ValueError, match=r"tweedie: power must be a number, 0 or at least 1, got 0\.5"):
         tweedie(jnp.ones(2), jnp.ones(2), power=0.5)
 
 
