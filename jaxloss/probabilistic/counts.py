@@ -103,7 +103,7 @@ def poisson(predictions: Array, targets: Array, *, log_input: bool, full: bool =
         return (_poisson_of_log if log_input else _poisson_of_rate)(predictions, targets)
     if log_input:
         return _poisson_kernel(predictions, targets)
-    return predictions - numerics.xlogy(targets, predictions)
+    return _poisson_kernel_of_rate(predictions, targets)
 
 
 def _stirling_slope(x: Array) -> Array:
@@ -123,6 +123,11 @@ def _poisson_of_log(log_rate: Array, y: Array) -> Array:
 @with_slopes(difference, lambda log_rate, _: -log_rate)
 def _poisson_kernel(log_rate: Array, y: Array) -> Array:
     return jnp.exp(log_rate) - y * log_rate
+
+
+@with_slopes(lambda rate, y: (rate - y) / rate, lambda rate, _: -jnp.log(rate))
+def _poisson_kernel_of_rate(rate: Array, y: Array) -> Array:
+    return rate - numerics.xlogy(y, rate)
 
 
 @with_slopes(
