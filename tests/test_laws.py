@@ -1,5 +1,7 @@
 """Every public loss against every law and the accuracy that it promises."""
 
+import dataclasses
+
 import jax
 import pytest
 from jaxtyping import jaxtyped
@@ -30,5 +32,5 @@ def test_laws_and_accuracy(case):
 def test_annotations_accept_what_the_loss_takes(case):
     trial = Trial(case)
     checked = jaxtyped(typechecker=beartype)(case.loss)
-    result = checked(*trial.data, **case.params)
+    result = dataclasses.replace(case, loss=checked)(*trial.data)
     assert isinstance(result, jax.Array)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxloss import numerics
-from jaxloss.numerics import elementary, pairs, powers, rows
+from jaxloss.numerics import bessel, elementary, gamma, logarithms, pairs, powers, rows
 
 mp.mp.dps = 60
 DTYPES = [np.float32, np.float64]
@@ -104,6 +104,31 @@ def excess(x):
         return mp.expm1(x) - x
 
 
+def remainder(x):
+    with mp.workdps(400):
+        return mp.loggamma(x) - (x - mp.mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2
+
+
+def remainder_slope(x, n=1):
+    """The first derivatives of Stirling's remainder, by those of log gamma."""
+    with mp.workdps(400):
+        if n == 1:
+            return mp.digamma(x) - mp.log(x) + 1 / (2 * x)
+        return mp.psi(1, x) - 1 / x - 1 / (2 * x * x)
+
+
+def bessel_slope(x, n=1):
+    """I_1(x) / I_0(x) - 1 and its derivative, I_0' being I_1 and I_1' = I_0 - I_1 / x."""
+    with mp.workdps(mp.mp.dps + 60 + max(0, 3 * int(mp.log10(x)))):
+        q = mp.besseli(1, x) / mp.besseli(0, x)
+        return q - 1 if n == 1 else 1 - q / x - q * q
+
+
+def where_the_cube_is_normal(dtype):
+    """Positive numbers up to where the second derivative of 1/x is far from both ends of the range."""
+    return (lambda x: x[(x > 1e-12) & (x < 1e8)])(spread(dtype))
+
+
 def above_its_underflow(dtype):
     """Numbers whose square, half of what is due, is representable."""
     return (lambda x: x[np.abs(x) > (1e-18 if dtype is np.float32 else 1e-150)])(signed(dtype))
@@ -168,6 +193,24 @@ UNARY = [
             lambda x: (1 + x * x) ** mp.mpf(-1.5),
         ),
         (4, 4, 8),
+    ),
+    Unary(
+        numerics.stirling,
+        (remainder, remainder_slope, lambda x: remainder_slope(x, 2)),
+        (8, 8, 16),
+        draw=where_the_cube_is_normal,
+    ),
+    Unary(
+        numerics.log_i0e,
+        (lambda x: mp.log(mp.besseli(0, x)) - x, bessel_slope, lambda x: bessel_slope(x, 2)),
+        (8, 8, 128),
+        draw=where_the_cube_is_normal,
+    ),
+    Unary(
+        numerics.log1p_excess,
+        (lambda x: x - mp.log1p(x), lambda x: x / (1 + x), lambda x: 1 / (1 + x) ** 2),
+        (4, 4, 4),
+        draw=lambda dtype: (lambda x: x[x > 1e-18])(spread(dtype)),
     ),
     Unary(numerics.expm1, (mp.expm1, mp.exp, mp.exp), (4, 4, 4)),
     Unary(numerics.exp_excess, (excess, mp.expm1, mp.exp), (4, 4, 4), draw=above_its_underflow),
@@ -317,7 +360,20 @@ def boxcox_by_lam(x, lam):
     return (log * mp.exp(u) - mp.expm1(u) / lam) / lam
 
 
+def draw_log_ratio(dtype):
+    x = spread(dtype)
+    apart = np.concatenate([np.zeros(50), 10.0 ** rng.uniform(-7, 1, x.size - 50)]) * rng.choice([-1, 1], x.size)
+    near = x * np.exp(rng.permutation(apart))
+    return x, np.where(rng.random(x.size) < 0.5, near, rng.permutation(x)).astype(dtype)
+
+
 BINARY = [
+    Binary(
+        numerics.log_ratio,
+        (lambda x, y: mp.log(x / y), lambda x, _: 1 / x, lambda _, y: -1 / y),
+        draw_log_ratio,
+        (4, 4, 4),
+    ),
     Binary(
         numerics.hypot,
         (mp.hypot, lambda x, y: x / mp.hypot(x, y), lambda x, y: y / mp.hypot(x, y)),
@@ -695,7 +751,9 @@ def test_half_precision_is_computed_in_single():
     assert jax.eval_shape(numerics.softplus, 0).dtype == jnp.float32
 
 
-@pytest.mark.parametrize("module", [numerics, elementary, pairs, powers, rows], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "module", [numerics, bessel, elementary, gamma, logarithms, pairs, powers, rows], ids=lambda m: m.__name__
+)
 def test_docs(module):
     assert doctest.testmod(module).failed == 0
     assert all(callable(getattr(module, name)) for name in module.__all__)

@@ -12,6 +12,7 @@ Example:
   Array(1., dtype=float32, weak_type=True)
 """
 
+from jaxloss.numerics.bessel import log_i0e
 from jaxloss.numerics.elementary import (
     log1mexp,
     log1p_square,
@@ -23,6 +24,8 @@ from jaxloss.numerics.elementary import (
     tanh,
 )
 from jaxloss.numerics.exponentials import exp_excess, exp_moment, expm1
+from jaxloss.numerics.gamma import log_factorial_excess, stirling
+from jaxloss.numerics.logarithms import log1p_excess, log_ratio
 from jaxloss.numerics.pairs import hypot, xlogy
 from jaxloss.numerics.powers import boxcox, log_gap, power
 from jaxloss.numerics.rows import logsumexp, normalize, safe_norm
@@ -34,9 +37,13 @@ __all__ = [
     "expm1",
     "hypot",
     "log1mexp",
+    "log1p_excess",
     "log1p_square",
     "log_cosh",
+    "log_factorial_excess",
     "log_gap",
+    "log_i0e",
+    "log_ratio",
     "log_sigmoid",
     "logsumexp",
     "normalize",
@@ -45,6 +52,7 @@ __all__ = [
     "sigmoid",
     "softplus",
     "sqrt1pm1_square",
+    "stirling",
     "tanh",
     "xlogy",
 ]

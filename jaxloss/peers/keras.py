@@ -59,6 +59,13 @@ LOSSES = (
         "logarithms of the predictions instead of probabilities, and nothing is clipped at 1e-7",
     ),
     row(
+        "poisson Poisson",
+        "poisson_nll",
+        "nothing is added to the rate, there 1e-7",
+        log_input=False,
+        full=False,
+    ),
+    row(
         "binary_focal_crossentropy BinaryFocalCrossentropy",
         "sigmoid_focal",
         "logits instead of probabilities",

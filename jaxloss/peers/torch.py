@@ -54,4 +54,16 @@ LOSSES = (
     ),
     row("MarginRankingLoss margin_ranking_loss", "margin_ranking"),
     row("CosineEmbeddingLoss cosine_embedding_loss", "cosine_embedding"),
+    row(
+        "GaussianNLLLoss gaussian_nll_loss",
+        "gaussian_nll",
+        "the variance is passed by name, and is not raised to 1e-6",
+        full=False,
+    ),
+    row(
+        "PoissonNLLLoss poisson_nll_loss",
+        "poisson_nll",
+        "nothing is added to the rate, there 1e-8; full=True is log y! itself, there Stirling's approximation of it",
+        full=False,
+    ),
 )

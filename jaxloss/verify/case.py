@@ -81,6 +81,8 @@ class Inputs:
     neighbours: bool = False
     """Whether members know their neighbours, as pixels may: then only members at the end of the line can be masked as
     if they were not there, and only turning it round changes no value."""
+    named: int = 0
+    """How many of the last data arguments are passed by name: a predicted variance beside the mean and the target."""
     held: tuple[int, ...] = ()
     """Positions of the data arguments that the loss holds fixed: their gradient is exactly 0, whatever it would be."""
 
@@ -168,7 +170,9 @@ class Case:
 
     def __call__(self, *data: Any, **options: Any) -> Any:
         """Call the loss with the parameters of this case."""
-        return self.loss(*data, **{**self.params, **options})
+        first = len(data) - self.inputs.named
+        named = dict(zip(self.inputs.names[first:], data[first:], strict=True)) if self.inputs.named else {}
+        return self.loss(*data[:first], **{**self.params, **named, **options})
 
 
 def _short(value: Any) -> str:

@@ -36,6 +36,7 @@ def signature(trial: Trial) -> None:
     """Data first, everything else keyword-only, ``where=None, weights=None, reduction="mean"``, no ``**kwargs``."""
     parameters = inspect.signature(trial.case.loss).parameters
     names = trial.case.inputs.names
+    names = names[: len(names) - trial.case.inputs.named]
     for name, parameter in list(parameters.items())[: len(names)]:
         require(
             parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD),
