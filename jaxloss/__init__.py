@@ -138,6 +138,10 @@ from jaxloss.lookup import (
     get,
     names,
 )
+from jaxloss.preference import (
+    linear_distillation,
+    linear_dpo,
+)
 from jaxloss.reduce import (
     Reduction,
 )
@@ -288,6 +292,8 @@ __all__ = [
     "l2",
     "large_margin_softmax",
     "lifted_structure",
+    "linear_distillation",
+    "linear_dpo",
     "linear_softmax_cross_entropy",
     "log_cosh",
     "logistic",

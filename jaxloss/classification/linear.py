@@ -63,14 +63,14 @@ def linear_softmax_cross_entropy(
     Labels are class ids or, when they are of a floating dtype, distributions.
 
     A loss that is reduced by name makes its gradient together with its value: three matrix products, as when the logits
-    are kept. With ``"none"`` or a function the gradient computes the logits again, which is a fourth. Products are of the
-    dtype of the inputs (the wider, if they differ) and summed in float32; so are the softmax and the gradient of the
-    kernel, while that of the logits is rounded to the inputs' dtype before its products.
+    are kept. With ``"none"`` or a function the gradient computes the logits again, which is a fourth. Products are of
+    the dtype of the inputs (the wider, if they differ) and summed in float32; so are the softmax and the gradient of
+    the kernel, while that of the logits is rounded to the inputs' dtype before its products.
 
     Args:
       hidden: real array ``[..., features]``, the hidden state of each token.
-      kernel: real array ``[features, classes]``; ``[..., features, classes]`` for one in each batch, whose axes are then
-        the first of ``hidden``.
+      kernel: real array ``[features, classes]``; ``[..., features, classes]`` for one in each batch, whose axes are
+        then the first of ``hidden``.
       labels: integer class id of each token, ``[...]``, of which one outside [0, classes) makes value and gradient of
         its token, and so the gradient of the kernel, NaN, unless masked or ``ignore_index``; or a distribution,
         ``[..., classes]``.

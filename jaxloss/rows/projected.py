@@ -16,7 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike, DTypeLike
 
 from jaxloss import checks
-from jaxloss.kernels.linear_rows import Plan, Projection, chunked, chunk_rows, reference
+from jaxloss.kernels.linear_rows import Plan, Projection, chunk_rows, chunked, reference
 
 __all__ = ["check_rows", "classes_of", "projection", "run", "token_shape"]
 
@@ -36,7 +36,7 @@ def projection(
     given = {words[0]: hidden, words[1]: kernel} | ({} if bias is None else {words[2]: bias})
     wide = checks.floating(name, **given)
     hidden, kernel = jnp.asarray(hidden), jnp.asarray(kernel)
-    if hidden.dtype != kernel.dtype or bias is not None and wide[0].dtype != checks.compute_dtype(hidden):
+    if hidden.dtype != kernel.dtype or (bias is not None and wide[0].dtype != checks.compute_dtype(hidden)):
         hidden, kernel = wide[:2]  # else a 16-bit product stays one: its sums are in the compute dtype
     _check_shapes(name, words, hidden, kernel, wide[2] if bias is not None else None, tied)
     return Projection(hidden, kernel, wide[2] if bias is not None else None)

@@ -69,7 +69,7 @@ class Inputs:
     compare: int = 1
     """How many of the leading arguments have the same shape and are checked against each other."""
     members: int | None = None
-    """How many pixels, examples, items or tokens an event has; ``where`` says which of them exist. None: an event is one."""
+    """How many pixels, examples, items or tokens an event has; ``where`` says which exist. None: an event is one."""
     member: Literal["example", "pixel", "item", "token"] = "example"
     """What the members are: benchmarks have other sizes for each."""
     members_of: tuple[int, ...] | None = None

@@ -92,7 +92,7 @@ class TestEveryImplementation:
     @pytest.mark.parametrize("reduction", ["mean", "none"])
     def test_16_bits(self, implementation, reduction):
         free, loss = problem(40, dtype=jnp.bfloat16)
-        wide, _ = problem(40)
+
         got = outcome(free, loss, reduction=reduction, implementation=implementation, chunk_size=4)
         due = outcome([a.astype(jnp.float32) for a in free], loss, reduction=reduction, implementation="reference")
         assert got[0].dtype == jnp.float32
@@ -132,7 +132,7 @@ class TestEveryImplementation:
         assert_equal(got, (value, sum(jnp.sum(a) for a in due)))
 
     def test_tokens_over_devices(self, implementation):
-        free, loss = problem(8)
+        free, _ = problem(8)
         mesh = Mesh(np.array(jax.devices()[:2]), ("tokens",))
         labels = jnp.arange(8) % 21
 
@@ -189,7 +189,9 @@ def test_three_products_when_reduced_and_four_when_not():
     tokens, features, classes = 256, 32, 512
     free, loss = problem(tokens, features, classes)
     products = lambda **options: str(
-        jax.jit(jax.grad(lambda *f: jnp.sum(loss(*f, chunk_size=64, **options)), (0, 1))).lower(*free).as_text()
+        jax.jit(jax.value_and_grad(lambda *f: jnp.sum(loss(*f, chunk_size=64, **options)), (0, 1)))
+        .lower(*free)
+        .as_text()
     ).count("dot_general")
     assert products(reduction="mean") == 3
     assert products(reduction="none") == 4

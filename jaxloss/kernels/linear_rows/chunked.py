@@ -124,9 +124,9 @@ def _gradient_scan(
     return value, others, jax.tree.leaves((slopes, rest))
 
 
-# A scan in the rule of a custom derivative loses, under reverse mode, the custom derivatives of what its body calls (jax
-# looks for what does not change from step to step, and forgets them). Only what is a custom derivative itself is left
-# alone. This one is what jax would take anyway, for the second derivative of the op.
+# A scan in the rule of a custom derivative loses, under reverse mode, the custom derivatives of what its body calls:
+# jax looks for what does not change from step to step, and forgets them. Only what is a custom derivative itself is
+# left alone. This one is what jax would take anyway, for the second derivative of the op.
 _with_gradient = jax.custom_jvp(_gradient_scan, nondiff_argnums=(0, 4, 5))
 
 
@@ -183,7 +183,7 @@ def _chunks(
 
 
 def _zero(chunks: Any, projections: Any, dtype: DTypeLike) -> Array:
-    """Return 0, as a sum of no entries of all these arrays: under ``shard_map`` it then varies over devices as they do."""
+    """Return 0, as a sum of no entries of all these arrays: under ``shard_map`` it varies over devices as they do."""
     leaves = jax.tree.leaves((chunks, projections))
     return sum((jnp.sum(leaf.ravel()[:0].astype(dtype)) for leaf in leaves), start=jnp.zeros((), dtype))
 
@@ -210,9 +210,10 @@ def _no_tangent(array: Array) -> Any:
     return jnp.zeros_like(array) if floating else np.zeros(array.shape, jax.dtypes.float0)
 
 
-# The products of the gradient are those of the hidden states' dtype: what goes back through the logits is rounded to it.
+# The products of the gradient are of the hidden states' dtype: what goes back through the logits is rounded to it.
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _narrowed(logits: Array, dtype: DTypeLike) -> Array:
+    del dtype
     return logits
 
 

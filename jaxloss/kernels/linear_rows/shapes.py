@@ -33,8 +33,8 @@ class Plan(NamedTuple):
     """What is fixed when the op is compiled; hashable, so that equal plans share a compiled call."""
 
     rows: Callable[..., tuple[Array, Any]]
-    """``(logits, operands)`` to the values of rows, and what else is wanted of them, which has no gradient. Both arguments
-    are of some rows only: one array of logits for each projection, and a pytree of arrays whose first axis is tokens."""
+    """``(logits, operands)`` to the values of rows, and what else is wanted of them, which has no gradient. Both
+    arguments are of some tokens: an array of logits for each projection, and a pytree of arrays with tokens first."""
     tied: bool = False
     """Whether the kernel is an embedding table."""
     chunk: int = LARGEST
