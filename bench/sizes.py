@@ -29,16 +29,19 @@ class Size:
     """What the members are, as in `jaxloss.verify.Inputs`."""
     fixed: bool = False
     """Whether it is for losses whose rows have a length of their own."""
+    features: int | None = None
+    """Length of the hidden states of tokens."""
 
     @property
     def elements(self) -> int:
         """Numbers in the first argument."""
-        return self.events * (self.members or 1) * (self.classes or 1)
+        return self.events * (self.members or 1) * (self.features or self.classes or 1)
 
     def of(self, inputs: Inputs) -> Inputs:
         """The inputs of a case at this size."""
         classes = inputs.classes if self.classes is None else self.classes
-        return dataclasses.replace(inputs, classes=classes, members=self.members)
+        features = inputs.features if self.features is None else self.features
+        return dataclasses.replace(inputs, classes=classes, members=self.members, features=features)
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
@@ -61,6 +64,10 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("contrastive-512x128", 1, 128, "a batch of 512 embeddings", 512, "example"),
             Size("contrastive-2048x128", 1, 128, "a large batch of embeddings", 2048, "example"),
             Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
+            Size("lm-32k-2048", 1, 32768, "2048 tokens of a small language model", 2048, "token", features=512),
+            Size("lm-32k-8192", 1, 32768, "8192 tokens of a small language model", 8192, "token", features=512),
+            Size("gpt2-small-2048", 1, 50257, "2048 tokens of GPT-2 small", 2048, "token", features=768),
+            Size("llama3-vocab-8192", 1, 128256, "8192 tokens, the vocabulary of Llama 3", 8192, "token", features=512),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -69,7 +76,15 @@ SIZES: Mapping[str, Size] = MappingProxyType(
     }
 )
 
-QUICK = ("tabular-1M", "imagenet-1k", "boxes-100k", "masks-16x256x256", "organs-8x5x192x192", "contrastive-512x128")
+QUICK = (
+    "tabular-1M",
+    "imagenet-1k",
+    "boxes-100k",
+    "masks-16x256x256",
+    "organs-8x5x192x192",
+    "contrastive-512x128",
+    "lm-32k-2048",
+)
 """One size for every kind of data."""
 
 

@@ -51,8 +51,8 @@ def linear_distillation(
     for the directions "forward", "reverse" and "jsd", with the student's :math:`p = \operatorname{softmax}(h W / \tau)`
     and the teacher's :math:`q = \operatorname{softmax}(h' W' / \tau)`. The logits of some tokens are in memory at a
     time, as in `linear_softmax_cross_entropy`; a loss that is reduced by name makes its gradient with its value.
-    Where the two nearly agree, "forward" and "reverse" are as exact as the difference of their logits, which are rounded
-    products; "jsd" is made of probabilities, so that its gradients are exact to the rounding of the largest.
+    Where the two nearly agree, "forward" and "reverse" are as exact as the difference of their logits, which are
+    rounded products; "jsd" is made of probabilities, so that its gradients are exact to the rounding of the largest.
 
     Args:
       hidden: real array ``[..., features]``, the student's hidden state of each token.

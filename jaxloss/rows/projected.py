@@ -110,6 +110,7 @@ def run(
     """
     module: Any = _implementation(name, implementation)
     tokens, batch = token_shape(projections[0]), projections[0].kernel.shape[:-2]
+    alone = math.prod(batch) == 1  # one batch is not worth a batch axis of the products
     inner = math.prod(tokens[len(batch) :])
     # The derivative of values that are not summed keeps twice as many arrays: the logits and what comes back to them.
     arrays = (1 if summed else 2) * sum(classes_of(p, tied=tied) for p in projections)
@@ -119,7 +120,7 @@ def run(
     if exists is not None:
         exists = jnp.broadcast_to(exists, tokens)
 
-    lead = (math.prod(batch), inner) if batch else (inner,)
+    lead = (inner,) if alone else (math.prod(batch), inner)
     flat = lambda array: array.reshape(*lead, *array.shape[len(tokens) :])
     shared = lambda array: array.reshape(*lead[:-1], *array.shape[len(batch) :])
     parts = tuple(
@@ -128,7 +129,7 @@ def run(
     operands, exists = jax.tree.map(flat, (operands, exists))
     op = module.total if summed else module.values
     call = lambda *args: op(plan, *args, dtype)
-    found, others = (jax.vmap(call) if batch else call)(parts, operands, exists)
+    found, others = (call if alone else jax.vmap(call))(parts, operands, exists)
     others = jax.tree.map(lambda array: array.reshape(tokens), others)
     return (jnp.sum(found) if summed else found.reshape(tokens)), others
 

@@ -26,8 +26,8 @@ class Regime(enum.StrEnum):
 
 
 Draw = Callable[..., tuple[np.ndarray, ...] | None]
-"""``(rng, events, regime, classes)``, and ``members`` where events have them, to float64 (or integer) arrays; None
-where the regime has no meaning."""
+"""``(rng, events, regime, classes)``, with ``members`` and ``features`` where there are any, to float64 (or integer)
+arrays; None where the regime has no meaning."""
 
 
 class Property(enum.StrEnum):
@@ -79,6 +79,10 @@ class Inputs:
     neighbours: bool = False
     """Whether members know their neighbours, as pixels may: then only members at the end of the line can be masked as
     if they were not there, and only turning it round changes no value."""
+    features: int | None = None
+    """Length of the hidden states of tokens, whose classes are those of the kernel; an argument of ``draw`` then."""
+    trained: tuple[int, ...] = (0,)
+    """Positions of the data arguments that a model makes or learns: benchmarks take the gradient of these."""
     held: tuple[int, ...] = ()
     """Positions of the data arguments that the loss holds fixed: their gradient is exactly 0, whatever it would be."""
 
@@ -87,7 +91,12 @@ class Inputs:
     ) -> tuple[np.ndarray, ...] | None:
         """Draw data for that many events."""
         sizes = (self.classes,) if self.members is None else (self.classes, self.members)
-        return self.draw(rng, events, regime, *sizes)
+        return self.draw(rng, events, regime, *sizes, *(() if self.features is None else (self.features,)))
+
+    @property
+    def argnums(self) -> int | tuple[int, ...]:
+        """What benchmarks differentiate in: a number where it is one argument, as users do."""
+        return self.trained[0] if len(self.trained) == 1 else self.trained
 
     def has_members(self, argument: int) -> bool:
         """Whether the data argument at that position has a member axis."""

@@ -23,8 +23,9 @@ def hidden_states(
     """Return hidden states ``[events, ..., features]`` and a kernel ``[events, features, classes]`` for each event."""
     if (size := SIZES.get(regime)) is None:
         return None
-    size = min(size, largest)
-    hidden, kernel = size * rng.normal(size=shape), rng.normal(size=(shape[0], shape[-1], classes))
+    narrow = min(1.0, (3 / shape[-1]) ** 0.5)  # logits of the same size, however many features they are made of
+    hidden = min(size, largest) * rng.normal(size=shape)
+    kernel = narrow * rng.normal(size=(shape[0], shape[-1], classes))
     if regime == Regime.EQUAL:
         hidden = np.broadcast_to(hidden[:, :1], shape).copy()
     return hidden, kernel
@@ -38,12 +39,15 @@ def tokens_and_labels(
     ``largest`` bounds the hidden states where huge ones have gradients below the smallest normal number.
     """
 
-    def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int) -> tuple[np.ndarray, ...] | None:
-        drawn = hidden_states(rng, regime, n, m, features, classes=c, largest=largest)
+    def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int, f: int) -> tuple[np.ndarray, ...] | None:
+        drawn = hidden_states(rng, regime, n, m, f, classes=c, largest=largest)
         if drawn is None:
             return None
         ids = rng.integers(0, c, (n, m)).astype(np.int32)
-        return (*drawn, rng.dirichlet(np.ones(c), (n, m)) if dense else ids)
+        if not dense:
+            return *drawn, ids
+        masses = rng.exponential(size=(n, m, c))
+        return *drawn, masses / masses.sum(-1, keepdims=True)
 
     def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
         kernel = np.broadcast_to([[1.0, 0.0, 0.0]], (len(x), 1, 3)).copy()
@@ -58,6 +62,8 @@ def tokens_and_labels(
         labels="dense" if dense else None,
         members=tokens,
         member="token",
+        features=features,
+        trained=(0, 1),
         members_of=(0, 2),
         value_per="member",
         curve=curve,

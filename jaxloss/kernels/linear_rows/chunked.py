@@ -142,11 +142,12 @@ def _of_part(
     narrow = slope.astype(part.hidden.dtype)
     pair = (narrow, part.hidden) if tied else (part.hidden, narrow)
     kept = slope if exists is None else jnp.where(exists[:, None], slope, 0)
-    return Projection(
+    slopes: Any = (
         _product(narrow, part.kernel, 1, 0 if tied else 1, dtype) if want.hidden else None,
         _product(*pair, 0, 0, dtype) if want.kernel else None,
         jnp.sum(kept, 0) if want.bias else None,
     )
+    return Projection(*slopes)
 
 
 def _split(operands: Any, wanted: Any) -> tuple[list[Array], Any]:

@@ -35,6 +35,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("w_y · {}, z = a tanh(x/a)", {"params": {"logit_cap": 3.0, "class_weights": TABLE}}),
 )
 
+PEERS = {"optax": "losses.softmax_cross_entropy_with_integer_labels", "torch": "nn.functional.linear_cross_entropy"}
+
 CASES = (
     *(
         Case(
@@ -42,6 +44,7 @@ CASES = (
             inputs=tokens.tokens_and_labels(largest=30.0 if "logit_cap" in options.get("params", {}) else 1e4),
             reference=_integer,
             formula=formula.format("−log softmax(z)_y") + (", x = h W" if "x" in formula else ", z = h W"),
+            peers=PEERS if not options.get("params") else {},
             conditioned=True,
             ulps=8,
             **options,

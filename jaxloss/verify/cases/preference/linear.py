@@ -26,10 +26,10 @@ def _two_models(rng, regime, *shape, classes):
 def _students(*, near: bool = True) -> Inputs:
     """Tokens of a student and a teacher; without ``near`` those alone that neither agree nor are sure."""
 
-    def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int) -> tuple[np.ndarray, ...] | None:
+    def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int, f: int) -> tuple[np.ndarray, ...] | None:
         if not near and regime != Regime.ORDINARY:
             return None
-        return _two_models(rng, regime, n, m, 2, classes=c)
+        return _two_models(rng, regime, n, m, f, classes=c)
 
     def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
         kernel = np.broadcast_to([[1.0, 0.0, 0.0]], (len(x), 1, 3)).copy()
@@ -42,6 +42,8 @@ def _students(*, near: bool = True) -> Inputs:
         classes=3,
         members=3,
         member="token",
+        features=2,
+        trained=(0, 1),
         members_of=(0, 2),
         value_per="member",
         held=(2, 3),
@@ -51,8 +53,8 @@ def _students(*, near: bool = True) -> Inputs:
 
 
 def _pairs() -> Inputs:
-    def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int) -> tuple[np.ndarray, ...] | None:
-        models = _two_models(rng, regime, n, m, 2, 2, 2, classes=c)
+    def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int, f: int) -> tuple[np.ndarray, ...] | None:
+        models = _two_models(rng, regime, n, m, 2, 2, f, classes=c)
         return None if models is None else (*models, rng.integers(0, c, (n, m, 2, 2)).astype(np.int32))
 
     def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -67,6 +69,8 @@ def _pairs() -> Inputs:
         classes=3,
         members=2,
         member="token",
+        features=2,
+        trained=(0, 1),
         members_of=(0, 2, 4),
         value_per="member",
         held=(2, 3),
