@@ -132,7 +132,8 @@ _with_gradient = jax.custom_jvp(_gradient_scan, nondiff_argnums=(0, 4, 5))
 
 @_with_gradient.defjvp
 def _(plan, dtype, wanted, primals, tangents):
-    return jax.jvp(lambda *args: _gradient_scan(plan, *args, dtype, wanted), primals, tangents)
+    scan = lambda projections, operands, exists: _gradient_scan(plan, projections, operands, exists, dtype, wanted)
+    return jax.jvp(scan, primals, tangents)
 
 
 def _of_part(
