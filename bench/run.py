@@ -125,7 +125,7 @@ def run_case(
     if case.inputs.features is None:
         floor = floor_seconds(data[0], direction)
     else:
-        floor = product_seconds(*data[0][:2], direction)
+        floor = product_seconds(data[0][0], data[0][1], direction)
     results = []
     for peer, timing in timings.items():
         value_error, gradient_error = _errors(contenders[peer], due)

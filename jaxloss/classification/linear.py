@@ -108,9 +108,14 @@ def linear_softmax_cross_entropy(
     coefficients = reduce.coefficients(name, like, where=where, weights=weights, reduction=reduction)
     tokens = tokens._replace(hidden=reduce.keep(name, where, tokens.hidden, axis=-1))
     rows, operands = _rows_and_options(
-        name, like, label_smoothing=label_smoothing, z_loss=z_loss, temperature=temperature, logit_cap=logit_cap
+        name,
+        like,
+        label_smoothing=label_smoothing,
+        z_loss=z_loss,
+        temperature=temperature,
+        logit_cap=logit_cap,
+        statistics=statistics,
     )
-    rows = dataclasses.replace(rows, statistics=statistics)
     operands |= {"labels": labels} | ({} if coefficients is None else {"coefficients": coefficients})
     values, found = projected.run(
         name,
@@ -138,7 +143,7 @@ class _Rows:
     z_loss: float | None
     temperature: float | None
     logit_cap: float | None
-    statistics: bool = False
+    statistics: bool
 
     def __call__(self, logits: tuple[Array], operands: dict[str, Array]) -> tuple[Array, Any]:
         (x,), labels = logits, operands["labels"]
@@ -158,7 +163,13 @@ class _Rows:
 
 
 def _rows_and_options(
-    name: str, like: jax.ShapeDtypeStruct, *, temperature: Any, logit_cap: float | None, **options: Any
+    name: str,
+    like: jax.ShapeDtypeStruct,
+    *,
+    temperature: Any,
+    logit_cap: float | None,
+    statistics: bool,
+    **options: Any,
 ) -> tuple[_Rows, dict[str, Array]]:
     """Return the rows with the options that are numbers, and the others as arrays of one entry per token."""
     logits = jax.ShapeDtypeStruct((*like.shape, 1), like.dtype)
@@ -167,14 +178,14 @@ def _rows_and_options(
         checked[key] = checks.parameter(name, key, options[key], like, minimum=0, maximum=largest)
     if isinstance(logit_cap, Array):
         raise TypeError(f"{name}: logit_cap must be a Python number, got an array")
-    numbers = {key: None if isinstance(value, Array) else value for key, value in checked.items()}
+    numbers: dict[str, Any] = {key: None if isinstance(value, Array) else value for key, value in checked.items()}
     shapes = {"temperature": logits.shape}
     arrays = {
         key: jnp.broadcast_to(value, shapes.get(key, like.shape))
         for key, value in checked.items()
         if isinstance(value, Array)
     }
-    return _Rows(name, logit_cap=logit_cap, **numbers), arrays
+    return _Rows(name, logit_cap=logit_cap, statistics=statistics, **numbers), arrays
 
 
 def _labels(
