@@ -11,12 +11,28 @@ import numpy as np
 
 from jaxloss import measure
 
-__all__ = ["floor_seconds", "least_bytes"]
+__all__ = ["floor_seconds", "least_bytes", "product_seconds"]
 
 
-def least_bytes(data: tuple[Any, ...], direction: str) -> int:
-    """Bytes that any implementation moves: every input once, and the gradient of the predictions once."""
-    return measure.tree_bytes(data) + (0 if direction == "forward" else measure.tree_bytes(data[0]))
+def least_bytes(data: tuple[Any, ...], direction: str, trained: tuple[int, ...] = (0,)) -> int:
+    """Bytes that any implementation moves: every input once, and the gradient of what is trained once."""
+    gradients = 0 if direction == "forward" else measure.tree_bytes([data[i] for i in trained])
+    return measure.tree_bytes(data) + gradients
+
+
+def product_seconds(hidden: Any, kernel: Any, direction: str) -> float:
+    """Seconds of the matrix products alone that logits of hidden states, and their gradients, are made of."""
+    import jax
+
+    hidden, kernel = hidden.reshape(-1, hidden.shape[-1]), kernel.reshape(kernel.shape[-2:])
+    some = hidden[:2048]  # at most so many logits in memory; more tokens take in proportion
+    slopes = jnp.asarray(np.random.default_rng(0).random((len(some), kernel.shape[-1])), hidden.dtype)
+    forward = jax.jit(jnp.matmul)
+    backward = jax.jit(lambda h, w, g: (h @ w, g @ w.T, h.T @ g))
+    call = measure.Contender(
+        *((forward, [(some, kernel)]) if direction == "forward" else (backward, [(some, kernel, slopes)]))
+    )
+    return measure.interleave({"products": call}, rounds=5)["products"].median * len(hidden) / len(some)
 
 
 def floor_seconds(data: tuple[Any, ...], direction: str) -> float:

@@ -52,6 +52,8 @@ def peer_function(peer: str, case: Case) -> Callable[..., Any] | None:
     function = functools.partial(function, **{key: _plain(value) for key, value in case.params.items()})
     if package == "rax":  # which has one mean for all pairs of all lists, and is mapped for one value per list
         return jax.vmap(function)
+    if case.inputs.features is not None:
+        function = _of_hidden(package, function)
     if case.inputs.members is not None:
         function = functools.partial(_one_event, function)
     if package == "keras":  # targets first
@@ -67,14 +69,20 @@ def peer_contender(
     if function is None:
         return None
     if FRAMEWORKS[peer] == "torch":
-        return _torch_contender(function, data, direction, compiled=peer == "torch.compile"), None
+        compiled = peer == "torch.compile"
+        return _torch_contender(function, data, direction, case.inputs.trained, compiled=compiled), None
     mean = lambda *args: jnp.mean(function(*args))
-    traced = mean if direction == "forward" else jax.value_and_grad(mean)
+    traced = mean if direction == "forward" else jax.value_and_grad(mean, case.inputs.argnums)
     return Contender(jax.jit(traced), data), traced
 
 
 def _torch_contender(
-    function: Callable[..., Any], data: Sequence[tuple[Any, ...]], direction: str, *, compiled: bool
+    function: Callable[..., Any],
+    data: Sequence[tuple[Any, ...]],
+    direction: str,
+    trained: tuple[int, ...],
+    *,
+    compiled: bool,
 ) -> Contender:
     import torch
 
@@ -96,13 +104,13 @@ def _torch_contender(
         wait()
         return np.asarray(result.float().cpu())
 
-    def value_and_grad(predictions: Any, *rest: Any) -> Any:
-        predictions = predictions.detach().requires_grad_()
-        value = step(predictions, *rest)
+    def value_and_grad(*args: Any) -> Any:
+        args = tuple(a.detach().requires_grad_() if i in trained else a for i, a in enumerate(args))
+        value = step(*args)
         value = value if value.ndim == 0 else value.mean()
-        (gradient,) = torch.autograd.grad(value, predictions)
+        gradients = torch.autograd.grad(value, [args[i] for i in trained])
         wait()
-        return _Torch(value.detach(), gradient)
+        return _Torch(value.detach(), *gradients)
 
     sets = [tuple(tensor(array) for array in arrays) for arrays in data]
     return Contender(forward if direction == "forward" else value_and_grad, sets, runtime="torch")
@@ -148,6 +156,13 @@ class _Torch:
     def doubles(self) -> tuple[np.ndarray, ...]:
         """NumPy arrays of float64."""
         return tuple(tensor.double().cpu().numpy() for tensor in self.tensors)
+
+
+def _of_hidden(package: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call a peer with hidden states and the kernel as it takes them: torch transposed, others the product."""
+    if package == "torch":
+        return lambda hidden, kernel, *rest: function(hidden, kernel.T, *rest)
+    return lambda hidden, kernel, *rest: function(hidden @ kernel, *rest)
 
 
 def _one_event(function: Callable[..., Any], *arrays: Any) -> Any:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bench.limits import floor_seconds, least_bytes
+from bench.limits import floor_seconds, least_bytes, product_seconds
 from bench.peers import peer_contender
 from bench.sizes import Size
 from jaxloss import measure
@@ -44,7 +44,7 @@ class Result:
     band: float
     """Relative difference inside which two times of this run are equal."""
     floor: float
-    """Seconds of a copy of the least bytes."""
+    """Seconds of a copy of the least bytes, or of the matrix products where the logits are made of them."""
     least_bytes: int
     compile_seconds: float | None
     temp_bytes: int | None
@@ -104,7 +104,7 @@ def run_case(
 ) -> list[Result]:
     """Time ours twice (the control) and every peer in one interleaved run."""
     data = [draw(case, size, dtype, seed) for seed in range(sets)]
-    traced = _directed(lambda *args: case(*args), direction)
+    traced = _directed(lambda *args: case(*args), direction, case.inputs.argnums)
     compiled = {"jaxloss": measure.compile(traced, *data[0])}
     contenders = {"jaxloss": measure.Contender(compiled["jaxloss"].call, data)}
     contenders["control"] = contenders["jaxloss"]
@@ -123,7 +123,10 @@ def run_case(
     timings = measure.interleave(contenders, rounds=rounds)
     band = measure.control_band(timings["jaxloss"], timings.pop("control"))
     due = _in_float64(case, data[0], direction)
-    floor = floor_seconds(data[0], direction)
+    if case.inputs.features is None:
+        floor = floor_seconds(data[0], direction)
+    else:
+        floor = product_seconds(data[0][0], data[0][1], direction)
     results = []
     for peer, timing in timings.items():
         value_error, gradient_error = _errors(contenders[peer], due)
@@ -145,7 +148,7 @@ def run_case(
                 p80=timing.p80,
                 band=band,
                 floor=floor,
-                least_bytes=least_bytes(data[0], direction),
+                least_bytes=least_bytes(data[0], direction, case.inputs.trained),
                 compile_seconds=about.compile_seconds if about else None,
                 temp_bytes=about.temp_bytes if about else None,
                 flops=about.flops if about else None,
@@ -157,11 +160,11 @@ def run_case(
     return results
 
 
-def _directed(loss: Callable[..., Any], direction: str) -> Callable[..., Any]:
+def _directed(loss: Callable[..., Any], direction: str, argnums: Any) -> Callable[..., Any]:
     if direction == "forward":
         return loss
     if direction == "value and gradient":
-        return jax.value_and_grad(loss)
+        return jax.value_and_grad(loss, argnums)
     return lambda x, *rest: jax.jvp(jax.grad(lambda x: loss(x, *rest)), (x,), (jnp.ones_like(x),))[1]
 
 
@@ -169,7 +172,9 @@ def _in_float64(case: Case, data: tuple[Any, ...], direction: str) -> Any:
     """The same data through the verified loss in float64."""
     with jax.enable_x64(True):
         wide = [jnp.asarray(np.asarray(a), jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a for a in data]
-        return jax.tree.map(np.asarray, jax.jit(_directed(lambda *args: case(*args), direction))(*wide))
+        return jax.tree.map(
+            np.asarray, jax.jit(_directed(lambda *args: case(*args), direction, case.inputs.argnums))(*wide)
+        )
 
 
 def _errors(contender: measure.Contender, due: Any) -> tuple[float, float | None]:
@@ -178,7 +183,7 @@ def _errors(contender: measure.Contender, due: Any) -> tuple[float, float | None
         got = got.arrays()
     pairs = list(zip(jax.tree.leaves(got), jax.tree.leaves(due), strict=True))
     errors = [_relative(np.asarray(g, np.float64), d) for g, d in pairs]
-    return errors[0], errors[1] if len(errors) > 1 else None
+    return errors[0], max(errors[1:], default=None)
 
 
 def _relative(got: np.ndarray, due: np.ndarray) -> float:

@@ -31,16 +31,21 @@ class Size:
     """Steps of time, for losses of sequences."""
     fixed: bool = False
     """Whether it is for losses whose rows have a length of their own."""
+    features: int | None = None
+    """Length of the hidden states of tokens."""
 
     @property
     def elements(self) -> int:
         """Numbers in the first argument."""
         return self.events * (self.steps or 1) * (self.members or 1) * (self.classes or 1)
+        return self.events * (self.members or 1) * (self.features or self.classes or 1)
 
     def of(self, inputs: Inputs) -> Inputs:
         """The inputs of a case at this size."""
         classes = inputs.classes if self.classes is None else self.classes
         return dataclasses.replace(inputs, classes=classes, members=self.members, steps=self.steps)
+        features = inputs.features if self.features is None else self.features
+        return dataclasses.replace(inputs, classes=classes, members=self.members, features=features)
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
@@ -69,6 +74,10 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("speech-16x500x64", 16, 64, "sixteen utterances of 500 frames, characters", steps=500),
             Size("librispeech-8x400x500", 8, 500, "eight utterances of 400 subsampled frames, word pieces", steps=400),
             Size("packed-4x512x8192", 4, 8192, "rows of 512 tokens, packed", 512, "token"),
+            Size("lm-32k-2048", 1, 32768, "2048 tokens of a small language model", 2048, "token", features=512),
+            Size("lm-32k-8192", 1, 32768, "8192 tokens of a small language model", 8192, "token", features=512),
+            Size("gpt2-small-2048", 1, 50257, "2048 tokens of GPT-2 small", 2048, "token", features=768),
+            Size("llama3-vocab-8192", 1, 128256, "8192 tokens, the vocabulary of Llama 3", 8192, "token", features=512),
             Size("digits-10-16M", (1 << 24) // 10, 10, "ten classes, sixteen million logits"),
             Size("attributes-128-16M", 1 << 17, 128, "128 classes, sixteen million logits"),
             Size("imagenet-1k-16M", 1 << 14, 1024, "1024 classes, sixteen million logits"),
@@ -87,6 +96,7 @@ QUICK = (
     "search-8x2000",
     "completions-256x4096",
     "speech-16x500x64",
+    "lm-32k-2048",
 )
 """One size for every kind of data."""
 

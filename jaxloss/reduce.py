@@ -26,7 +26,7 @@ from jax.typing import ArrayLike
 from jaxloss.checks import _array, _cast, _stretches
 from jaxloss.numerics.elementary import one_dispatch
 
-__all__ = ["Reduction", "apply", "except_label", "keep", "mean", "scale_weights", "total"]
+__all__ = ["Reduction", "apply", "coefficients", "except_label", "keep", "mean", "scale_weights", "total"]
 
 Reduction = Literal["mean", "sum", "none"] | Callable[[Array, Array], Any]
 """How the unreduced values of a loss become its result: a name, or a function of ``(values, weights)``."""
@@ -97,10 +97,7 @@ def apply(
       reduction: "mean", "sum", "none" or a function of ``(values, weights)``.
     Raises: ValueError for an unknown reduction or a shape that does not fit, TypeError for a mask that is not boolean.
     """
-    if not callable(reduction) and reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f"{name}: reduction must be 'mean', 'sum', 'none' or a function of (values, weights), got {reduction!r}"
-        )
+    _check_reduction(name, reduction)
     effective: Any = _effective_weights(name, values, where, weights)
     if where is not None:
         values = jnp.where(_mask(name, where, values.shape), values, 0)
@@ -112,6 +109,30 @@ def apply(
     if reduction == "mean":
         return _ratio(weighted, effective)
     return jnp.sum(weighted) if reduction == "sum" else weighted
+
+
+def coefficients(
+    name: str,
+    like: Array | jax.ShapeDtypeStruct,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array | None:
+    """Return what each value counts in the reduced loss: ``sum(coefficients * values)`` is what `apply` makes of them.
+
+    For a loss that sums its values while it makes them. ``like`` has the shape and dtype of the values. There are no
+    coefficients, None, where the reduction needs the values: for ``"none"`` and for a function of them.
+    """
+    _check_reduction(name, reduction)
+    effective = _effective_weights(name, like, where, weights)
+    if callable(reduction) or reduction == "none":
+        return None
+    effective = jnp.broadcast_to(jnp.ones((), like.dtype) if effective is None else effective, like.shape)
+    if reduction == "sum":
+        return effective
+    denominator = jnp.sum(effective)
+    return effective / jnp.where(denominator == 0, jnp.inf, denominator)
 
 
 def total(values: Array, weights: Array | None = None) -> Array:
@@ -169,7 +190,16 @@ def _(fill: float, primals: tuple[Array, Array], tangents: tuple[Any, Array]) ->
 _choose_bits = one_dispatch(_choose_bits, static_argnums=2)
 
 
-def _effective_weights(name: str, values: Array, where: ArrayLike | None, weights: ArrayLike | None) -> Array | None:
+def _check_reduction(name: str, reduction: Reduction) -> None:
+    if not callable(reduction) and reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"{name}: reduction must be 'mean', 'sum', 'none' or a function of (values, weights), got {reduction!r}"
+        )
+
+
+def _effective_weights(
+    name: str, values: Array | jax.ShapeDtypeStruct, where: ArrayLike | None, weights: ArrayLike | None
+) -> Array | None:
     """The weights with 0 where masked; None when everything counts once."""
     if weights is not None:
         weights = _weights(name, weights, values)
@@ -186,7 +216,7 @@ def _mask(name: str, where: ArrayLike, shape: tuple[int, ...]) -> Array:
     return where
 
 
-def _weights(name: str, weights: ArrayLike, values: Array) -> Array:
+def _weights(name: str, weights: ArrayLike, values: Array | jax.ShapeDtypeStruct) -> Array:
     weights = _array(name, "weights", weights)
     if weights.dtype == jnp.bool_ or jnp.issubdtype(weights.dtype, jnp.complexfloating):
         raise TypeError(f"{name}: weights must be real numbers, got {weights.dtype}; a mask goes to where=")

@@ -115,3 +115,21 @@ def test_integer_weights_and_scalars_are_taken():
     assert reduce.apply("loss", VALUES, weights=jnp.array([0, 1, 0])) == 2
     assert reduce.apply("loss", VALUES, weights=3) == 3
     assert reduce.apply("loss", VALUES, weights=2.0, reduction="sum") == 18
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_coefficients_are_what_each_value_counts(reduction):
+    values, where, weights = jnp.array([1.0, 2.0, 6.0]), jnp.array([True, True, False]), jnp.array([1.0, 3.0, 5.0])
+    for options in ({}, {"where": where}, {"weights": weights}, {"where": where, "weights": weights}):
+        counts = reduce.coefficients("loss", values, reduction=reduction, **options)
+        due = reduce.apply("loss", values, reduction=reduction, **options)
+        np.testing.assert_allclose(jnp.sum(counts * values), due, rtol=1e-6)
+    none = reduce.coefficients("loss", values, where=jnp.zeros(3, bool), reduction=reduction)
+    np.testing.assert_array_equal(none, 0)
+
+
+def test_a_reduction_that_needs_the_values_has_no_coefficients():
+    for reduction in ("none", lambda values, weights: values):
+        assert reduce.coefficients("loss", jnp.ones(3), reduction=reduction) is None
+    with pytest.raises(ValueError, match="reduction must be"):
+        reduce.coefficients("loss", jnp.ones(3), reduction="avg")

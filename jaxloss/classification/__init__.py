@@ -23,6 +23,10 @@ from jaxloss.classification.labels import (
     one_hot,
     smooth_labels,
 )
+from jaxloss.classification.linear import (
+    TokenStatistics,
+    linear_softmax_cross_entropy,
+)
 from jaxloss.classification.logit_adjusted import (
     logit_adjusted,
 )
@@ -87,6 +91,7 @@ from jaxloss.classification.variants import (
 )
 
 __all__ = [
+    "TokenStatistics",
     "accuracy",
     "asymmetric",
     "bi_tempered",
@@ -107,6 +112,7 @@ __all__ = [
     "hinge",
     "in_top_k",
     "large_margin_softmax",
+    "linear_softmax_cross_entropy",
     "logistic",
     "logit_adjusted",
     "matrix_cross_entropy",

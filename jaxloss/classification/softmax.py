@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
-from jaxloss import checks, numerics, reduce
+from jaxloss import checks, reduce
+from jaxloss.classification.softmax_rows import row_weights, scaling_of, with_extras
 from jaxloss.reduce import Reduction
-from jaxloss.rows.labels import along, class_table, of_label, pick, row_like
-from jaxloss.rows.softmax import (
-    Rows,
-    largest,
-    of_distributions,
-    of_ids,
-    score,
-)
+from jaxloss.rows.labels import along, class_table, of_label
+from jaxloss.rows.softmax import of_distributions
 
 __all__ = ["softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]
 
@@ -77,14 +69,14 @@ def softmax_cross_entropy(
     """
     name = "softmax_cross_entropy"
     logits, labels, axis = checks.dense_rows(name, logits, labels, axis)
-    scaling = _scaling(name, where, logits, axis, temperature, logit_cap)
+    scaling = scaling_of(name, where, logits, axis, temperature, logit_cap)
     mass = reduce.keep(name, where, jnp.sum(labels, axis, keepdims=True), axis=axis)
     logits, labels = reduce.keep(name, where, logits, labels, axis=axis)
     rows = of_distributions(scaling.scores(logits), labels, mass, axis)
-    values = _extras(name, rows, scaling, label_smoothing, z_loss)
+    values = with_extras(name, rows, scaling, label_smoothing, z_loss)
     if class_weights is not None:
         table = along(class_table(name, "class_weights", class_weights, logits, axis), axis, logits.ndim)
-        weights = _row_weights(name, weights, jnp.sum(labels * table, axis))
+        weights = row_weights(name, weights, jnp.sum(labels * table, axis))
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
 
 
@@ -143,81 +135,12 @@ def softmax_cross_entropy_with_integer_labels(
     name = "softmax_cross_entropy_with_integer_labels"
     logits, labels, axis = checks.integer_rows(name, logits, labels, axis)
     where = reduce.except_label(where, labels, ignore_index)
-    scaling = _scaling(name, where, logits, axis, temperature, logit_cap)
+    scaling = scaling_of(name, where, logits, axis, temperature, logit_cap)
     logits, labels = reduce.keep(name, where, logits, axis=axis), reduce.keep(name, where, labels)
-    own = jnp.squeeze(scaling.scores(jnp.expand_dims(pick(logits, labels, axis), axis)), axis)
-    rows = of_ids(scaling.scores(logits), labels, lax.stop_gradient(own), axis)
-    values = _extras(name, rows, scaling, label_smoothing, z_loss)
+    rows = scaling.rows_of_ids(logits, labels)
+    values = with_extras(name, rows, scaling, label_smoothing, z_loss)
     if class_weights is not None:
-        weights = _row_weights(
+        weights = row_weights(
             name, weights, of_label(class_table(name, "class_weights", class_weights, logits, axis), labels)
         )
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scaling:
-    """How the logits are scaled, and what their rows are compared with."""
-
-    name: str
-    where: ArrayLike | None
-    logits: Array
-    """As they came: what is behind the mask is taken out only after it has been reduced."""
-    axis: int
-    temperature: Any
-    cap: float | None
-    top: Array
-
-    def scores(self, logits: Array) -> Array:
-        return score(logits, self.top, self.temperature, self.cap)
-
-    def mean_gap(self) -> Array:
-        """Mean distance of the scaled logits of a row from the largest, inf if one is -inf."""
-        if self.cap is not None:
-            kept = reduce.keep(self.name, self.where, self.logits, axis=self.axis)
-            return -jnp.mean(self.scores(kept), self.axis)
-        # Not the mean of the scores: of a difference that nothing else needs, XLA:CPU makes no array.
-        top = lax.stop_gradient(jnp.max(self.logits, self.axis, keepdims=True))
-        gap = jnp.where(jnp.squeeze(top, self.axis) == -jnp.inf, jnp.inf, jnp.mean(top - self.logits, self.axis))
-        gap = jnp.expand_dims(reduce.keep(self.name, self.where, gap), self.axis)
-        return jnp.squeeze(gap / self.temperature, self.axis)
-
-    def log_normalizer(self, log_total: Array) -> Array:
-        top = self.top if self.cap is None else self.cap * numerics.tanh(self.top / self.cap)
-        return jnp.squeeze(top / self.temperature, self.axis) + log_total
-
-
-def _scaling(
-    name: str,
-    where: ArrayLike | None,
-    logits: Array,
-    axis: int,
-    temperature: float | ArrayLike,
-    logit_cap: float | None,
-) -> _Scaling:
-    row = row_like(logits, axis)
-    temperature = checks.parameter(name, "temperature", temperature, row, above=0)
-    cap = None if logit_cap is None else checks.parameter(name, "logit_cap", logit_cap, row, above=0)
-    if isinstance(cap, Array):
-        raise TypeError(f"{name}: logit_cap must be a Python number, got an array")
-    return _Scaling(name, where, logits, axis, temperature, cap, largest(name, where, logits, axis))
-
-
-def _extras(
-    name: str, rows: Rows, scaling: _Scaling, label_smoothing: float | ArrayLike, z_loss: float | ArrayLike
-) -> Array:
-    """Add label smoothing and z-loss to the negative log-likelihoods."""
-    values = rows.nll
-    smoothing = checks.parameter(name, "label_smoothing", label_smoothing, values, minimum=0, maximum=1)
-    if isinstance(smoothing, Array) or smoothing:
-        values = (1 - smoothing) * values + smoothing * (rows.log_total + scaling.mean_gap())
-    z_loss = checks.parameter(name, "z_loss", z_loss, values, minimum=0)
-    if isinstance(z_loss, Array) or z_loss:
-        values = values + z_loss * scaling.log_normalizer(rows.log_total) ** 2
-    return values
-
-
-def _row_weights(name: str, weights: ArrayLike | None, factors: Array) -> Array:
-    if weights is not None:
-        weights = checks.parameter(name, "weights", weights, factors)
-    return reduce.scale_weights(weights, factors)

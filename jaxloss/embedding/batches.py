@@ -15,22 +15,28 @@ from jax.typing import ArrayLike
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.pairs import ratio
 
-__all__ = ["Groups", "Views", "diagonal", "groups", "of_batch", "similarities", "tempered", "views"]
+__all__ = ["Groups", "Views", "diagonal", "groups", "of_batch", "own", "similarities", "tempered", "views"]
 
 
 class Groups(NamedTuple):
-    """Embeddings and which pairs of them belong to one group."""
+    """Embeddings, the group that each belongs to, and which of them exist."""
 
     embeddings: Array
-    positive: Array
-    """Pairs of different examples of one group, ``[..., examples, examples]``."""
-    negative: Array
-    """Pairs of examples of different groups."""
+    labels: Array
+    exists: Array | None
+    """Which examples exist; None if all do."""
 
-    @property
-    def positives(self) -> Array:
-        """How many positives each example has."""
-        return jnp.sum(self.positive, -1, dtype=self.embeddings.dtype)
+    def pairs(self, anchors: Groups, places: Array) -> tuple[Array, Array]:
+        """Return which pairs of some anchors, at those places, and any example are of one group, and which of two.
+
+        Both are ``[..., anchors, examples]``; no example is a pair with itself.
+        """
+        same = anchors.labels[..., :, None] == self.labels[..., None, :]
+        other = ~own(places, same.shape)
+        if self.exists is None or anchors.exists is None:
+            return same & other, ~same
+        both = anchors.exists[..., :, None] & self.exists[..., None, :]
+        return same & other & both, ~same & both
 
 
 class Views(NamedTuple):
@@ -53,15 +59,8 @@ def groups(name: str, embeddings: ArrayLike, labels: ArrayLike, where: ArrayLike
     embeddings, labels, _ = checks.integer_rows(name, embeddings, labels, -1, arguments=("embeddings", "labels"))
     _check_batch(name, "embeddings", embeddings)
     embeddings = reduce.keep(name, where, embeddings, axis=-1)
-    same = labels[..., :, None] == labels[..., None, :]
-    other = ~diagonal(same.shape)
-    if where is None:
-        positive, negative = same & other, ~same
-    else:
-        exists = jnp.broadcast_to(where, labels.shape)
-        both = exists[..., :, None] & exists[..., None, :]
-        positive, negative = same & other & both, ~same & both
-    return Groups(numerics.normalize(embeddings, -1) if normalize else embeddings, positive, negative)
+    embeddings = numerics.normalize(embeddings, -1) if normalize else embeddings
+    return Groups(embeddings, labels, None if where is None else jnp.broadcast_to(where, labels.shape))
 
 
 def views(
@@ -98,6 +97,12 @@ def tempered(name: str, embeddings: Array, temperature: Any) -> Array:
 def similarities(first: Array, second: Array) -> Array:
     """Return the dot products of all examples of one batch with all of the other."""
     return jnp.matmul(first, jnp.swapaxes(second, -1, -2), precision="highest")
+
+
+def own(places: Array, shape: tuple[int, ...]) -> Array:
+    """Return where arrays ``[..., anchors, examples]`` compare an anchor, at its place, with itself."""
+    mine = lax.broadcasted_iota(jnp.int32, shape[-2:], 1) == places[:, None]
+    return jnp.broadcast_to(mine, shape)
 
 
 def diagonal(shape: tuple[int, ...]) -> Array:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, reduce
-from jaxloss.embedding.batches import groups, similarities, tempered
+from jaxloss.embedding.batches import Groups, groups, similarities, tempered
+from jaxloss.embedding.blocks import by_anchor
 from jaxloss.embedding.contrastive_rows import against_all, against_negatives, margin_of_negatives
 from jaxloss.reduce import Reduction
 
@@ -52,9 +56,7 @@ def nt_xent(
       Sohn (2016), Improved deep metric learning with multi-class N-pair loss objective.
     """
     batch = groups("nt_xent", embeddings, labels, where, normalize)
-    z = similarities(tempered("nt_xent", batch.embeddings, temperature), batch.embeddings)
-    pairs = batch.positives
-    values = against_negatives(z, batch.positive, batch.negative)
+    values, pairs, _ = _anchors("nt_xent", batch, temperature, lambda z, p, n, _: against_negatives(z, p, n))
     return _mean_of_pairs("nt_xent", values, pairs, pairs > 0, weights, reduction)
 
 
@@ -93,9 +95,8 @@ def decoupled_contrastive(
     References: Yeh et al. (2022), Decoupled contrastive learning, eq. 4 (the loss without weights).
     """
     batch = groups("decoupled_contrastive", embeddings, labels, where, normalize)
-    z = similarities(tempered("decoupled_contrastive", batch.embeddings, temperature), batch.embeddings)
-    pairs, exists = batch.positives, batch.positive.any(-1) & batch.negative.any(-1)
-    values = pairs * margin_of_negatives(z, batch.positive, batch.negative, pairs)
+    values, pairs, negative = _anchors("decoupled_contrastive", batch, temperature, margin_of_negatives)
+    values, exists = pairs * values, (pairs > 0) & negative
     return _mean_of_pairs("decoupled_contrastive", values, pairs, exists, weights, reduction)
 
 
@@ -135,10 +136,23 @@ def supervised_contrastive(
     References: Khosla et al. (2020), Supervised contrastive learning, eq. 2.
     """
     batch = groups("supervised_contrastive", embeddings, labels, where, normalize)
-    z = similarities(tempered("supervised_contrastive", batch.embeddings, temperature), batch.embeddings)
-    positives = batch.positives
-    values = against_all(z, batch.positive, batch.positive | batch.negative, positives)
+    rows = lambda z, positive, negative, positives: against_all(z, positive, positive | negative, positives)
+    values, positives, _ = _anchors("supervised_contrastive", batch, temperature, rows)
     return reduce.apply("supervised_contrastive", values, where=positives > 0, weights=weights, reduction=reduction)
+
+
+def _anchors(name: str, batch: Groups, temperature: Any, rows: Callable[..., Array]) -> tuple[Array, Array, Array]:
+    """Return what the rows make of each anchor, how many positives it has, and whether it has a negative."""
+
+    def of_some(some: tuple[Array, Groups], places: Array) -> tuple[Array, Array, Array]:
+        tempered_anchors, anchors = some
+        positive, negative = batch.pairs(anchors, places)
+        positives = jnp.sum(positive, -1, dtype=batch.embeddings.dtype)
+        z = similarities(tempered_anchors, batch.embeddings)
+        return rows(z, positive, negative, positives), positives, negative.any(-1)
+
+    anchors = tempered(name, batch.embeddings, temperature), batch
+    return by_anchor(of_some, anchors, batch.labels.shape)
 
 
 def _mean_of_pairs(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxloss import numerics
-from jaxloss.embedding.batches import diagonal
+from jaxloss.embedding.batches import own
 from jaxloss.numerics.elementary import one_dispatch
 from jaxloss.rows.softmax import of_distributions, of_ids
 
@@ -64,11 +64,13 @@ def against_all(z: Array, positive: Array, others: Array, positives: Array) -> A
     return of_distributions(z - _largest(z, -1), shares, jnp.minimum(positives, 1)[..., None], -1).nll
 
 
-def own_against_others(z: Array, axis: int) -> Array:
-    r"""Return :math:`\log \sum_k e^{z_{ik} - z_{ii}}` of a square array, summed along ``axis``."""
+def own_against_others(z: Array, places: Array, axis: int = -1) -> Array:
+    r"""Return :math:`\log \sum_k e^{z_{ik} - z_{ii}}` along ``axis``, where the i are at those places of it."""
     z = z - _largest(z, axis)
-    own = jnp.sum(jnp.where(diagonal(z.shape), lax.stop_gradient(z), 0), axis)
-    return of_ids(z, lax.broadcasted_iota(jnp.int32, own.shape, own.ndim - 1), own, axis).nll
+    mine = own(places, z.shape) if axis == -1 else jnp.swapaxes(own(places, jnp.swapaxes(z, -1, -2).shape), -1, -2)
+    # Not `lax.stop_gradient`, although `of_ids` ignores the gradient: see `Scaling.rows_of_ids`.
+    score = jnp.sum(jnp.where(mine, z, 0), axis)
+    return of_ids(z, jnp.broadcast_to(places, score.shape), score, axis).nll
 
 
 def _largest(z: Array, axis: int) -> Array:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import numerics, reduce
-from jaxloss.embedding.batches import diagonal, of_batch, similarities, tempered, views
+from jaxloss.embedding.batches import Views, of_batch, own, similarities, tempered, views
+from jaxloss.embedding.blocks import by_anchor, fits
 from jaxloss.embedding.contrastive_rows import own_against_others
 from jaxloss.reduce import Reduction
 
@@ -50,8 +52,7 @@ def info_nce(
     References: van den Oord et al. (2018), Representation learning with contrastive predictive coding, eq. 4.
     """
     pair = views("info_nce", first, second, where, normalize)
-    z = similarities(tempered("info_nce", pair.first, temperature), pair.second)
-    values = own_against_others(pair.known(z, -1, -jnp.inf), -1)
+    values = _found(pair, tempered("info_nce", pair.first, temperature), pair.second)
     return reduce.apply("info_nce", values, where=where, weights=weights, reduction=reduction)
 
 
@@ -97,8 +98,12 @@ def clip_softmax(
         scaled = tempered("clip_softmax", pair.first, 0.07 if temperature is None else temperature)
     else:
         scaled = pair.first * of_batch("clip_softmax", "logit_scale", logit_scale, pair.first)
-    z = similarities(scaled, pair.second)
-    there, back = (own_against_others(pair.known(z, axis, -jnp.inf), axis) for axis in (-1, -2))
+    lead = pair.first.shape[:-1]
+    if fits(lead):  # one product serves both directions
+        z, places = similarities(scaled, pair.second), jnp.arange(lead[-1], dtype=jnp.int32)
+        there, back = (own_against_others(pair.known(z, axis, -jnp.inf), places, axis) for axis in (-1, -2))
+    else:
+        there, back = _found(pair, scaled, pair.second), _found(pair, pair.second, scaled)
     values = 0.5 * (there + back)
     return reduce.apply("clip_softmax", values, where=where, weights=weights, reduction=reduction)
 
@@ -141,9 +146,13 @@ def siglip(
     pair = views("siglip", first, second, where, normalize)
     scale = of_batch("siglip", "logit_scale", logit_scale, pair.first)
     bias = of_batch("siglip", "logit_bias", logit_bias, pair.first)
-    z = similarities(pair.first * scale, pair.second) + bias
-    losses = numerics.softplus(jnp.where(diagonal(z.shape), -z, z))
-    values = jnp.sum(pair.known(losses, -1, 0), -1)
+
+    def rows(first: Array, places: Array) -> Array:
+        z = similarities(first, pair.second) + bias
+        losses = numerics.softplus(jnp.where(own(places, z.shape), -z, z))
+        return jnp.sum(pair.known(losses, -1, 0), -1)
+
+    values = by_anchor(rows, pair.first * scale, pair.first.shape[:-1])
     return reduce.apply("siglip", values, where=where, weights=weights, reduction=reduction)
 
 
@@ -177,10 +186,24 @@ def spectral_contrastive(
       loss, eq. 6.
     """
     pair = views("spectral_contrastive", first, second, where, normalize)
-    dots = similarities(pair.first, pair.second)
-    own = diagonal(dots.shape)
-    negatives = jnp.where(own, 0, pair.known(dots, -1, 0))
-    others = dots.shape[-1] if pair.exists is None else jnp.sum(pair.exists, -1, keepdims=True, dtype=dots.dtype)
-    push = jnp.sum(negatives * negatives, -1) / jnp.maximum(others - 1, 1)
-    values = push - 2 * jnp.sum(jnp.where(own, dots, 0), -1)
+    exists, dtype = pair.exists, pair.first.dtype
+    others = pair.first.shape[-2] if exists is None else jnp.sum(exists, -1, keepdims=True, dtype=dtype)
+
+    def rows(first: Array, places: Array) -> Array:
+        dots = similarities(first, pair.second)
+        mine = own(places, dots.shape)
+        negatives = jnp.where(mine, 0, pair.known(dots, -1, 0))
+        push = jnp.sum(negatives * negatives, -1) / jnp.maximum(others - 1, 1)
+        return push - 2 * jnp.sum(jnp.where(mine, dots, 0), -1)
+
+    values = by_anchor(rows, pair.first, pair.first.shape[:-1])
     return reduce.apply("spectral_contrastive", values, where=where, weights=weights, reduction=reduction)
+
+
+def _found(pair: Views, anchors: Array, others: Array) -> Array:
+    """Return -log softmax of the similarity of each anchor to its own other view, among those of all."""
+
+    def rows(anchors: Array, places: Array) -> Array:
+        return own_against_others(pair.known(similarities(anchors, others), -1, -jnp.inf), places)
+
+    return by_anchor(rows, anchors, anchors.shape[:-1])

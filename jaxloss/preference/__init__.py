@@ -15,6 +15,7 @@ from jaxloss.preference.group import (
     group_advantages,
     grpo,
 )
+from jaxloss.preference.linear import linear_distillation, linear_dpo
 from jaxloss.preference.penalties import (
     kl_penalty,
 )
@@ -45,6 +46,8 @@ __all__ = [
     "kl_penalty",
     "kto",
     "kto_baseline",
+    "linear_distillation",
+    "linear_dpo",
     "orpo",
     "policy_gradient",
     "ppo_clip",

@@ -75,7 +75,7 @@ def _(axis, primals, tangents):
     return pick(rows, ids, axis), jnp.sum(jnp.where(own, change, 0), axis) * factor
 
 
-def class_table(name: str, argument: str, table: ArrayLike, rows: Array, axis: int) -> Array:
+def class_table(name: str, argument: str, table: ArrayLike, rows: Array | jax.ShapeDtypeStruct, axis: int) -> Array:
     """Return a table of one number per class, checked and in the dtype of the rows."""
     (table,) = checks.real(name, rows.dtype, **{argument: table})
     if table.shape != (rows.shape[axis],):

@@ -26,8 +26,8 @@ class Regime(enum.StrEnum):
 
 
 Draw = Callable[..., tuple[np.ndarray, ...] | None]
-"""``(rng, events, regime, classes)``, and ``steps`` or ``members`` where events have them, to float64 (or integer)
-arrays; None where the regime has no meaning."""
+"""``(rng, events, regime, classes)``, and ``steps``, ``members`` and ``features`` where there are any, to float64 (or
+integer) arrays; None where the regime has no meaning."""
 
 
 class Property(enum.StrEnum):
@@ -83,6 +83,10 @@ class Inputs:
     if they were not there, and only turning it round changes no value."""
     named: int = 0
     """How many of the last data arguments are passed by name: a predicted variance beside the mean and the target."""
+    features: int | None = None
+    """Length of the hidden states of tokens, whose classes are those of the kernel; an argument of ``draw`` then."""
+    trained: tuple[int, ...] = (0,)
+    """Positions of the data arguments that a model makes or learns: benchmarks take the gradient of these."""
     held: tuple[int, ...] = ()
     """Positions of the data arguments that the loss holds fixed: their gradient is exactly 0, whatever it would be."""
 
@@ -90,8 +94,13 @@ class Inputs:
         self, rng: np.random.Generator, events: int, regime: Regime = Regime.ORDINARY
     ) -> tuple[np.ndarray, ...] | None:
         """Draw data for that many events."""
-        sizes = (size for size in (self.steps, self.members) if size is not None)
+        sizes = (size for size in (self.steps, self.members, self.features) if size is not None)
         return self.draw(rng, events, regime, self.classes, *sizes)
+
+    @property
+    def argnums(self) -> int | tuple[int, ...]:
+        """What benchmarks differentiate in: a number where it is one argument, as users do."""
+        return self.trained[0] if len(self.trained) == 1 else self.trained
 
     def has_members(self, argument: int) -> bool:
         """Whether the data argument at that position has a member axis."""
