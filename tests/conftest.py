@@ -22,5 +22,9 @@ hypothesis.settings.register_profile("jaxloss-ci", deadline=None, max_examples=2
 hypothesis.settings.load_profile("jaxloss-ci" if os.environ.get("CI") else "jaxloss")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="one case of each loss, and the laws that break most often")
+
+
 def pytest_report_header() -> str:
     return f"jax {jax.__version__}, jaxlib {jaxlib.__version__}"

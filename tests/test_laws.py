@@ -8,27 +8,25 @@ from jaxtyping import jaxtyped
 
 from jaxloss.verify.cases import CASES
 from jaxloss.verify.laws import LAWS
-from jaxloss.verify.report import verify
+from jaxloss.verify.report import QUICK_LAWS, verify
 from jaxloss.verify.trial import Trial
 
 beartype = pytest.importorskip("beartype", reason="beartype checks the annotations").beartype
 
 
-def _params():
-    """All cases; a further one of a loss is marked, so that a second round can do with one case of each."""
+def pytest_generate_tests(metafunc):
     first = {case.loss: case for case in reversed(CASES)}
-    marks = {True: [], False: [pytest.mark.further]}
-    return [pytest.param(case, id=case.name, marks=marks[case is first[case.loss]]) for case in CASES]
+    cases = first.values() if metafunc.config.getoption("--quick") else CASES
+    metafunc.parametrize("case", cases, ids=lambda case: case.name)
 
 
-@pytest.mark.parametrize("case", _params())
-def test_laws_and_accuracy(case):
-    report = verify(case)
+def test_laws_and_accuracy(case, request):
+    quick = request.config.getoption("--quick")
+    report = verify(case, quick=quick)
     assert not report.failures
-    assert set(report.passed) == {*LAWS, "accuracy"}
+    assert set(report.passed) == {*(QUICK_LAWS if quick else LAWS), "accuracy"}
 
 
-@pytest.mark.parametrize("case", _params())
 def test_annotations_accept_what_the_loss_takes(case):
     trial = Trial(case)
     checked = jaxtyped(typechecker=beartype)(case.loss)
