@@ -1,6 +1,6 @@
 """Cases of `jaxloss.generative.adversarial`."""
 
-from mpmath import exp, log1p
+from mpmath import exp, log1p, mp
 
 from jaxloss.generative.adversarial import gan_discriminator, gan_generator, gan_relativistic
 from jaxloss.verify.case import Case, Property
@@ -36,6 +36,11 @@ def _inputs(variant, names, **options):
     return numbers(names, largest=largest, kinks=(-1.0, 1.0), **options)
 
 
+def _discriminator(r, f, variant):
+    with mp.workdps(520):  # a gradient of 1e-264 beside a value of thousands
+        return AS_REAL[variant](r) + AS_FAKE[variant](f)
+
+
 def _properties(variant):
     signed = set() if variant == "wasserstein" else {Property.NON_NEGATIVE}
     return signed | {Property.CONVEX}
@@ -59,7 +64,7 @@ CASES = tuple(
         Case(
             loss=gan_discriminator,
             inputs=_inputs(variant, ("real_scores", "fake_scores"), xlabel="score of a real sample, of a fake 0"),
-            reference=lambda r, f, variant: AS_REAL[variant](r) + AS_FAKE[variant](f),
+            reference=_discriminator,
             formula=formulas[1],
             params={"variant": variant},
             differentiable=0 if variant == "hinge" else None,

@@ -94,6 +94,7 @@ CASES = (
         learnable=("beta",),
         properties={Property.NON_NEGATIVE, Property.CONVEX},
         ulps=8,
+        conditioned=True,
     ),
     Case(
         loss=vae,
@@ -103,5 +104,6 @@ CASES = (
         params={"reconstruction": "gaussian"},
         properties={Property.NON_NEGATIVE, Property.CONVEX},
         ulps=8,
+        conditioned=True,
     ),
 )
