@@ -22,6 +22,7 @@ __all__ = ["figures", "main", "worse"]
 FILE = Path(__file__).parent / "results" / "gate.json"
 EVENTS, CLASSES = 1 << 16, 128
 MEMBERS = {"example": 256, "pixel": 1 << 12, "item": 1 << 10, "token": 1 << 10}
+STEPS = 64
 OTHER_VERSION = 1.25
 """Room for another compiler: figures of one jax version are exact only for it."""
 
@@ -31,7 +32,9 @@ def figures(case: Case) -> dict[str, float]:
     rows = case.inputs.axis is not None
     tables = any(np.ndim(value) for value in case.params.values())  # with an entry for each class: as many as they have
     classes = case.inputs.classes if tables or case.inputs.fixed else CLASSES
-    if case.inputs.members is None:
+    if case.inputs.steps is not None:
+        size = Size("gate", 4, case.inputs.classes, "the gate", steps=STEPS)
+    elif case.inputs.members is None:
         size = Size("gate", EVENTS // classes if rows else EVENTS, classes if rows else None, "the gate")
     else:
         size = Size("gate", 2, case.inputs.classes if rows else None, "the gate", MEMBERS[case.inputs.member])

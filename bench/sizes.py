@@ -37,15 +37,13 @@ class Size:
     @property
     def elements(self) -> int:
         """Numbers in the first argument."""
-        return self.events * (self.steps or 1) * (self.members or 1) * (self.classes or 1)
-        return self.events * (self.members or 1) * (self.features or self.classes or 1)
+        return self.events * (self.steps or 1) * (self.members or 1) * (self.features or self.classes or 1)
 
     def of(self, inputs: Inputs) -> Inputs:
         """The inputs of a case at this size."""
         classes = inputs.classes if self.classes is None else self.classes
-        return dataclasses.replace(inputs, classes=classes, members=self.members, steps=self.steps)
         features = inputs.features if self.features is None else self.features
-        return dataclasses.replace(inputs, classes=classes, members=self.members, features=features)
+        return dataclasses.replace(inputs, classes=classes, members=self.members, steps=self.steps, features=features)
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
@@ -74,6 +72,7 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("speech-16x500x64", 16, 64, "sixteen utterances of 500 frames, characters", steps=500),
             Size("librispeech-8x400x500", 8, 500, "eight utterances of 400 subsampled frames, word pieces", steps=400),
             Size("packed-4x512x8192", 4, 8192, "rows of 512 tokens, packed", 512, "token"),
+            Size("lm-32k-256", 1, 32768, "256 tokens of a small language model", 256, "token", features=512),
             Size("lm-32k-2048", 1, 32768, "2048 tokens of a small language model", 2048, "token", features=512),
             Size("lm-32k-8192", 1, 32768, "8192 tokens of a small language model", 8192, "token", features=512),
             Size("gpt2-small-2048", 1, 50257, "2048 tokens of GPT-2 small", 2048, "token", features=768),
@@ -96,7 +95,8 @@ QUICK = (
     "search-8x2000",
     "completions-256x4096",
     "speech-16x500x64",
-    "lm-32k-2048",
+    "packed-4x512x8192",
+    "lm-32k-256",
 )
 """One size for every kind of data."""
 
@@ -108,7 +108,7 @@ def fits(case: Case, size: Size) -> bool:
         return False
     if size.fixed != inputs.fixed or (size.fixed and size.classes != inputs.classes):
         return False
-    if (size.steps is None) != (inputs.steps is None):
+    if (size.steps is None) != (inputs.steps is None) or (size.features is None) != (inputs.features is None):
         return False
     return (size.classes is None) == (inputs.axis is None) and not (tables and size.classes)
 
