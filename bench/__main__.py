@@ -16,6 +16,17 @@ from typing import Any
 
 DIRECTIONS = {"forward": "forward", "grad": "value and gradient", "second": "second derivative"}
 DTYPES = ("float32", "bfloat16", "float16", "float64")
+KERNELS = (
+    "linear_softmax_cross_entropy",
+    "linear_distillation",
+    "linear_dpo",
+    "ctc",
+    "rnnt",
+    "pruned_rnnt",
+    "soft_dtw",
+    "dilate",
+)
+"""The losses on the fused operations of `jaxloss.kernels`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +58,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", help="losses, or module:function with --like, or module:CASE")
     parser.add_argument("--like", help="the loss whose inputs, reference and peers your own function has")
-    parser.add_argument("--family", help="only the losses of this family")
+    parser.add_argument("--family", help="only the losses of this family, or kernels: those on fused operations")
     parser.add_argument("--size", action="append", help="a named size (several times for several); --size list")
     parser.add_argument("--dtype", default="float32", help="one or more of float32,bfloat16,float16,float64")
     parser.add_argument("--direction", default="grad", help="one or more of forward,grad,second")
@@ -206,7 +217,10 @@ def _cases(options: argparse.Namespace) -> list[Any]:
     from jaxloss.cli.cases import NotFoundError, find, one_of_each
 
     try:
-        addresses = find(options.names, like=options.like, family=options.family)
+        if options.family == "kernels":  # no family of losses: what stands on fused operations, in whatever family
+            addresses = one_of_each(find(options.names or KERNELS, like=options.like))
+        else:
+            addresses = find(options.names, like=options.like, family=options.family)
         if options.quick and not options.names:
             addresses = one_of_each(addresses)
         # A function of the user's own has the peers of the loss that it behaves as.
