@@ -119,7 +119,7 @@ def _nll(logits: Array, times: Array, events: Array) -> Array:
     return numerics.softplus(logsumexp(~possible) - logsumexp(possible))
 
 
-def _order(logits: Array, times: Array, events: Array, exists: Array, sigma: Array | float) -> Array:
+def _order(logits: Array, times: Array, events: Array, exists: Array, sigma: Any) -> Array:
     """The mean over the pairs of exp((F_j - F_i) / sigma), 0 without any."""
     later, cause = _at(logits, times, -1), _at(logits, events - 1, -2)
     exists = exists[..., None, None]
