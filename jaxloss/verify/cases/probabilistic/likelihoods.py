@@ -138,6 +138,8 @@ def _mixtures() -> Inputs:
         shape = (n, c)
         if regime == Regime.ORDINARY:
             return (*rng.normal(size=(3, *shape)), rng.normal(size=n))
+        if regime == Regime.SATURATED:  # one has nearly all of the weight
+            return 20 * rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=n)
         if regime == Regime.HUGE:  # far from every Gaussian
             return 2 * rng.normal(size=shape), magnitudes(rng, shape, 1.0, 1e4), rng.normal(size=shape), np.zeros(n)
         return None

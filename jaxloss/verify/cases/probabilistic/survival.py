@@ -17,6 +17,8 @@ def _cohorts() -> Inputs:
             hazards = magnitudes(rng, (n, m), 1e-12, 1e-2)
         elif regime == Regime.ORDINARY:
             hazards = np.clip(rng.normal(size=(n, m)), -2, 2)
+        elif regime == Regime.SATURATED:  # one has nearly all of the hazard
+            hazards = rng.uniform(-30, 30, (n, m))
         else:
             return None
         return hazards, rng.integers(1, 4, (n, m)).astype(float), (rng.random((n, m)) < 0.7).astype(float)
