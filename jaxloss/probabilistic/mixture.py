@@ -88,6 +88,8 @@ def _shares(scores: Array, axis: int) -> Surprises:
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _mixture(logits: Array, residuals: Array, log_variances: Array, axis: int) -> Array:
+    top = jnp.max(logits, axis, keepdims=True)  # of any number in all logits nothing is left but its rounding
+    logits = jnp.where(top == -jnp.inf, logits, logits - top)
     joint, _ = _joint(logits, residuals, log_variances)
     return numerics.logsumexp(logits, axis) - numerics.logsumexp(joint, axis)
 
