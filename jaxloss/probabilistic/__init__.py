@@ -3,6 +3,9 @@
 from jaxloss.probabilistic.circular import (
     von_mises_nll,
 )
+from jaxloss.probabilistic.competing_risks import (
+    deep_hit,
+)
 from jaxloss.probabilistic.counts import (
     negative_binomial_nll,
     poisson_nll,
@@ -17,6 +20,7 @@ from jaxloss.probabilistic.forecasts import (
     energy_score,
     interval,
     ranked_probability,
+    variogram_score,
 )
 from jaxloss.probabilistic.gaussian import (
     gaussian_nll,
@@ -52,6 +56,7 @@ __all__ = [
     "crps_ensemble",
     "crps_gaussian",
     "crps_quantile",
+    "deep_hit",
     "dirichlet_nll",
     "discrete_time_survival",
     "energy_score",
@@ -65,6 +70,7 @@ __all__ = [
     "ranked_probability",
     "student_t_nll",
     "tweedie",
+    "variogram_score",
     "von_mises_nll",
     "zero_inflated_negative_binomial_nll",
     "zero_inflated_poisson_nll",

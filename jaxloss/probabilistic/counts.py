@@ -185,7 +185,8 @@ def _slope_in_concentration(mu: Array, y: Array, r: Array) -> Array:
     near = jnp.abs(q) < 0.5
     excess = numerics.log1p_excess(jnp.where(near, -q, 0))
     deviance = jnp.where(near, excess, _log_of_quotient(mu - y, r + y, r + mu) - q)
-    remainders = _stirling_slope(r) - _stirling_slope(r + y)
+    # At 0 the two are equal, but for what a compiler makes of either.
+    remainders = jnp.where(y == 0, 0, _stirling_slope(r) - _stirling_slope(r + y))
     return deviance + (remainders - (y / (r + y)) * (0.5 / r))
 
 

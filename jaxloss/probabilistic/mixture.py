@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
@@ -12,6 +15,7 @@ from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.gamma import HALF_LOG_2PI
 from jaxloss.probabilistic.gaussian import standardized
 from jaxloss.reduce import Reduction
+from jaxloss.rows.softmax import Surprises, surprises
 
 __all__ = ["mixture_density_nll"]
 
@@ -67,7 +71,44 @@ def mixture_density_nll(
         )
     targets = jnp.broadcast_to(jnp.expand_dims(targets, axis), logits.shape)
     logits, means, log_variances, targets = reduce.keep(name, where, logits, means, log_variances, targets, axis=axis)
-    log_stddevs, z = standardized("log_variance", means - targets, log_variances)
-    joint = logits - (log_stddevs + 0.5 * z * z)
-    values = (numerics.logsumexp(logits, axis) - numerics.logsumexp(joint, axis)) + HALF_LOG_2PI
+    values = _mixture(logits, means - targets, log_variances, axis) + HALF_LOG_2PI
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
+
+
+def _joint(logits: Array, residuals: Array, log_variances: Array) -> tuple[Array, Array]:
+    """The logarithms of the weighted densities, up to a constant, and the residuals in standard deviations."""
+    log_stddevs, z = standardized("log_variance", residuals, log_variances)
+    return logits - (log_stddevs + 0.5 * z * z), z
+
+
+def _shares(scores: Array, axis: int) -> Surprises:
+    top = lax.stop_gradient(jnp.max(scores, axis, keepdims=True))
+    return surprises(scores - jnp.where(top == -jnp.inf, 0, top), axis)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _mixture(logits: Array, residuals: Array, log_variances: Array, axis: int) -> Array:
+    top = jnp.max(logits, axis, keepdims=True)  # of any number in all logits nothing is left but its rounding
+    logits = jnp.where(top == -jnp.inf, logits, logits - top)
+    joint, _ = _joint(logits, residuals, log_variances)
+    return numerics.logsumexp(logits, axis) - numerics.logsumexp(joint, axis)
+
+
+# pi - rho is the difference of what is left for the others where both are nearly 1. The factors of a responsibility are
+# its two roots, each of which is representable where the product with the other factors is.
+@_mixture.defjvp
+def _(axis: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    logits, _, log_variances = primals
+    joint, z = _joint(*primals)
+    prior, posterior = _shares(logits, axis), _shares(joint, axis)
+    likely = (prior.probabilities > 0.5) & (posterior.probabilities > 0.5)
+    in_logits = jnp.where(
+        likely, posterior.complements - prior.complements, prior.probabilities - posterior.probabilities
+    )
+    root = jnp.exp(-0.5 * posterior.nll)
+    quarter = jnp.exp(-0.25 * log_variances)
+    in_residuals = (root * (z * quarter)) * (root * quarter)
+    in_log_variances = 0.5 * (root * (1 - z)) * (root * (1 + z))
+    slopes = (in_logits, in_residuals, in_log_variances)
+    change = sum(slope * tangent for slope, tangent in zip(slopes, tangents, strict=True))
+    return _mixture(*primals, axis), jnp.sum(change, axis)

@@ -15,6 +15,7 @@ from jaxloss.numerics.gamma import HALF_LOG_2PI
 from jaxloss.numerics.slopes import with_slopes
 from jaxloss.probabilistic.parameters import predicted
 from jaxloss.reduce import Reduction
+from jaxloss.rows.yes_no import log1m
 
 __all__ = ["beta_distribution_nll", "dirichlet_nll"]
 
@@ -154,5 +155,5 @@ def _beta(alpha: Array, beta: Array, y: Array) -> Array:
     first, second = _logs(alpha, beta, y)
     n = alpha + beta
     remainders = numerics.stirling(alpha) + numerics.stirling(beta) - numerics.stirling(n)
-    powers = jnp.log(y) + jnp.log1p(-y) - 0.5 * (jnp.log(alpha / n) + jnp.log(beta))
+    powers = jnp.log(y) + log1m(y) - 0.5 * (jnp.log(alpha / n) + jnp.log(beta))
     return alpha * first + beta * second + (powers + (HALF_LOG_2PI + remainders))

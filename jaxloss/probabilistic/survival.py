@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Integer, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.reduce import Reduction
+from jaxloss.rows.yes_no import log1m
 
 __all__ = ["cox_partial_likelihood", "discrete_time_survival"]
 
@@ -144,24 +145,35 @@ def _add(x: Array, y: Array) -> Array:
     return jnp.where(nothing, jnp.where(x == -jnp.inf, y, x), both)
 
 
+# With m tied events that have the hazards T together, O for the others at risk and the share f = 1 - l / m (1 for
+# Breslow's way), the term of the l-th event k is log(O + f T) - h = log(1 + R / (f e^h)) + log f, where
+# R = O + f (T - e^h) is what leaves k out. Summed like that no digit is lost where k has nearly all of the hazard, and
+# autodiff gives -R / (O + f T) for 1 less than its share.
 def _sum_of_events(h: Array, times: Array, happened: Array, ties: str) -> Array:
-    """The sum over the events of one cohort or several, in falling order of the times."""
+    """The sum over the events of one cohort or several, in falling order of the times, with the censored ones first."""
     last, dead = h.ndim - 1, happened.astype(h.dtype)
-    change = times[..., 1:] != times[..., :-1]
     edge = jnp.ones((*h.shape[:-1], 1), bool)
+    change = (times[..., 1:] != times[..., :-1]) | (happened[..., 1:] != happened[..., :-1])
     starts, ends = jnp.concatenate([edge, change], -1), jnp.concatenate([change, edge], -1)
-    at_end = lambda values: lax.associative_scan(_carried, (ends, values), axis=last, reverse=True)[1]
+    none = jnp.full((*h.shape[:-1], 1), -jnp.inf, h.dtype)
+    later = lambda values: jnp.concatenate([none, values[..., :-1]], -1)
+    sooner = lambda values: jnp.concatenate([values[..., 1:], none], -1)
     at_start = lambda values: lax.associative_scan(_carried, (starts, values), axis=last)[1]
-    at_risk = jnp.where(happened, at_end(lax.associative_scan(_add, h, axis=last)), 0)
-    terms = at_risk - jnp.where(happened, h, 0)
+    at_end = lambda values: lax.associative_scan(_carried, (ends, values), axis=last, reverse=True)[1]
+    in_group = lambda flags, reverse: lax.associative_scan(_grouped, (flags, h), axis=last, reverse=reverse)[1]
+    others = at_start(later(lax.associative_scan(_add, h, axis=last)))
+    before = jnp.where(starts, -jnp.inf, later(in_group(starts, False)))
+    after = jnp.where(ends, -jnp.inf, sooner(in_group(ends, True)))
+    log_share = jnp.zeros_like(h)
     if ties == "efron":
-        own = jnp.where(happened, h, -jnp.inf)
-        tied = at_end(lax.associative_scan(_grouped, (starts, own), axis=last)[1])
         count = jnp.cumsum(dead, -1)
-        before = at_start(count - dead)
-        share = jnp.where(happened, (count - 1 - before) / jnp.maximum(at_end(count) - before, 1), 0)
-        part = jnp.where(happened, tied, 0) - at_risk
-        terms += jnp.log1p(-share * jnp.exp(part))
+        start = at_start(count - dead)
+        log_share = log1m(jnp.where(happened, (count - 1 - start) / jnp.maximum(at_end(count) - start, 1), 0))
+    tied = _add(before, after)
+    rest = _add(others, jnp.where(tied == -jnp.inf, -jnp.inf, tied + log_share))
+    alone = rest == -jnp.inf
+    ratio = jnp.where(happened & ~alone, rest, 0) - jnp.where(happened & ~alone, log_share + h, 0)
+    terms = jnp.where(alone, 0, numerics.softplus(ratio)) + log_share
     return jnp.sum(jnp.where(happened, terms, 0), -1) / jnp.maximum(jnp.sum(dead, -1), 1)
 
 
@@ -182,7 +194,7 @@ def _(ties: str, primals: Any, tangents: Any) -> tuple[Array, Array]:
 
 
 def _sorted(h: Array, times: Array, happened: Array) -> tuple[Array, Array, Array, Array]:
-    """Times that fall, whose they are, and log-hazards and events in that order."""
+    """Times that fall, censored ones first, whose they are, and log-hazards and events in that order."""
     place = lax.broadcasted_iota(jnp.int32, h.shape, h.ndim - 1)
-    fall, order, h, happened = lax.sort((-times, place, h, happened), dimension=h.ndim - 1, num_keys=1)
+    fall, happened, order, h = lax.sort((-times, happened, place, h), dimension=h.ndim - 1, num_keys=2)
     return -fall, order, h, happened

@@ -44,8 +44,8 @@ def zero_inflated_poisson_nll(
     Returns: a scalar, or one value per element with ``reduction="none"``; in nats.
     Raises: ValueError for shapes that do not fit, TypeError for integer predictions.
     Example:
-      >>> zero_inflated_poisson_nll(jnp.array([0.0, 0.0]), jnp.array([0, 2]), gate_logits=0.0, reduction="none")
-      Array([0.37988552, 2.3862944 ], dtype=float32)
+      >>> zero_inflated_poisson_nll(jnp.array([0.0]), jnp.array([2]), gate_logits=0.0)
+      Array(2.3862944, dtype=float32)
     References: Lambert (1992), Zero-inflated Poisson regression, doi:10.2307/1269547.
     """
     name, data = "zero_inflated_poisson_nll", {"predictions": predictions, "targets": targets}

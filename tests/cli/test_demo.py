@@ -14,6 +14,7 @@ from jaxloss.cli.cases import find
 from jaxloss.cli.demo import (
     digits,
     gallery,
+    intervals,
     learning_to_rank,
     proof,
     report,
@@ -144,6 +145,31 @@ def test_ranking_losses_learn_an_order():
     assert part.pictures[0].draw(pictures.LIGHT).axes
 
 
+def test_coverage_is_the_share_within_the_interval():
+    quantiles = np.tile(intervals.LEVELS, (200, 1))  # of a uniform distribution
+    targets = (np.arange(200) + 0.5) / 200
+    for share in (0.2, 0.5, 0.9):
+        assert np.mean(intervals.within(quantiles, targets, share)) == pytest.approx(share, abs=0.01)
+
+
+def test_no_patient_is_predicted_by_a_model_of_their_own_fold():
+    patients = intervals.load()
+    chosen = patients.folds == 3
+    spoiled = patients._replace(targets=np.where(chosen, 1e3, patients.targets).astype(np.float32))
+    for objective in intervals.OBJECTIVES:
+        fits = [intervals.fit(objective, p, steps=2, advance=Log()) for p in (patients, spoiled)]
+        np.testing.assert_array_equal(*(f.quantiles[chosen] for f in fits))
+        assert np.any(fits[0].quantiles[~chosen] != fits[1].quantiles[~chosen])
+
+
+def test_intervals_cover_what_they_should():
+    log = Log()
+    part = intervals.part(log)
+    assert log.steps == len(intervals.OBJECTIVES) * (intervals.STEPS // intervals.CHUNK + 1)
+    assert all(claim.holds for claim in part.claims)
+    assert all(picture.draw(pictures.LIGHT).axes for picture in part.pictures)
+
+
 def test_throughput_times_every_duel():
     part = throughput.part(Log(), rounds=1, elements=1 << 12)
     assert set(part.data["seconds"]) == {duel.name for duel in throughput.DUELS}
@@ -214,7 +240,7 @@ def test_the_whole_tour(tmp_path, capsys, monkeypatch):
     tour.run(tmp_path / "report", everything=True, quick=True, jobs=1)
     document = json.loads((tmp_path / "report" / "report.json").read_text())
     parts = {"classification", "vae", "focal", "robust", "segmentation", "embedding", "ranking"}
-    parts |= {"verification", "throughput"}
+    parts |= {"intervals", "verification", "throughput"}
     assert set(document) == {"environment", *parts}
     assert {path.stem for path in Path(tmp_path, "report").glob("*.png")} >= {
         "vae-digits",

@@ -15,6 +15,7 @@ from jaxloss.probabilistic import (
     energy_score,
     interval,
     ranked_probability,
+    variogram_score,
 )
 
 RNG = np.random.default_rng(0)
@@ -88,6 +89,53 @@ def test_energy_score_in_one_dimension_is_that_of_the_ensemble():
     for fair in (False, True):
         got = energy_score(jnp.asarray(x)[..., None], jnp.asarray(y)[..., None], fair=fair, reduction="none")
         np.testing.assert_allclose(got, pairwise(x, y, fair), rtol=1e-5, atol=1e-6)
+
+
+def variogram(x, y, p, w):
+    total = 0.0
+    for a in range(len(y)):
+        for b in range(len(y)):
+            total += w[a, b] * (abs(y[a] - y[b]) ** p - np.mean(np.abs(x[:, a] - x[:, b]) ** p)) ** 2
+    return total
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0])
+def test_variograms_are_compared_pair_by_pair(p):
+    x, y, w = RNG.normal(size=(4, 6, 5)), RNG.normal(size=(4, 5)), RNG.random((5, 5))
+    with jax.enable_x64(True):
+        score = lambda x: variogram_score(x, jnp.asarray(y), p=p, pair_weights=w, reduction="none")
+        got, slope = score(jnp.asarray(x)), jax.grad(lambda x: jnp.sum(score(x)))(jnp.asarray(x))
+    np.testing.assert_allclose(got, [variogram(*row, p, w) for row in zip(x, y, strict=True)], rtol=1e-12)
+    step = 1e-6
+    for a in range(5):
+        shift = np.zeros((6, 5))
+        shift[2, a] = step
+        due = (variogram(x[0] + shift, y[0], p, w) - variogram(x[0] - shift, y[0], p, w)) / (2 * step)
+        np.testing.assert_allclose(slope[0, 2, a], due, rtol=1e-6, atol=1e-7)
+
+
+def test_a_variogram_sees_a_correlation_and_no_common_shift():
+    common, own = RNG.normal(size=(2, 400, 2, 1)), RNG.normal(size=(2, 400, 2, 3))
+    tied = lambda part, rho: np.sqrt(rho) * common[part] + np.sqrt(1 - rho) * own[part]
+    y = jnp.asarray(tied(0, 0.8)[:, 0], jnp.float32)
+    score = lambda x: variogram_score(jnp.asarray(np.broadcast_to(x.reshape(1, 800, 3), (400, 800, 3)), jnp.float32), y)
+    truth, apart = score(tied(1, 0.8)), score(tied(1, 0.0))
+    assert apart > 1.1 * truth
+    np.testing.assert_allclose(score(tied(1, 0.8) + 3), truth, rtol=1e-4)
+
+
+def test_features_that_coincide_have_a_variogram_of_0_and_no_slope():
+    value, slope = jax.value_and_grad(variogram_score)(jnp.zeros((1, 3, 2)), jnp.array([[0.0, 4.0]]))
+    assert value == 2 * 4  # sqrt(4) squared, in both orders
+    np.testing.assert_array_equal(slope, 0)
+    with pytest.raises(ValueError, match=r"variogram_score: pair_weights must have shape \(2, 2\), got \(3,\)"):
+        variogram_score(jnp.zeros((1, 3, 2)), jnp.zeros((1, 2)), pair_weights=jnp.ones(3))
+
+
+def test_memory_of_a_variogram_is_that_of_the_pairs_of_features():
+    x, y = jnp.zeros((4, 64, 32)), jnp.zeros((4, 32))
+    compiled = jax.jit(jax.grad(lambda x: variogram_score(x, y))).lower(x).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 2 * x.nbytes + 6 * 4 * 32 * 32 * 4  # of all samples: 64
 
 
 # ---- proper: no forecast is better, on average over the truth, than the truth ----------------------------------------

@@ -21,6 +21,7 @@ from jaxloss.cli.cases import first, library, one_of_each
 from jaxloss.cli.demo import (
     digits,
     gallery,
+    intervals,
     learning_to_rank,
     proof,
     report,
@@ -78,12 +79,15 @@ def _run(out: Path, everything: bool, quick: bool, jobs: int, seconds: float, ba
 
 def _further(*, quick: bool) -> Plan:
     """The parts that take longer: those of ``--all``."""
-    masks, pairs, lists = (2, 2, 2) if quick else (segmentation.STEPS, retrieval.STEPS, learning_to_rank.STEPS)
+    masks, pairs, lists, lines = (
+        (2, 2, 2, 2) if quick else (segmentation.STEPS, retrieval.STEPS, learning_to_rank.STEPS, intervals.STEPS)
+    )
     chunks = lambda module, steps: len(module.OBJECTIVES) * (steps // module.CHUNK + 1)
     return [
         ("segmentation", chunks(segmentation, masks), lambda advance: segmentation.part(advance, steps=masks)),
         ("retrieval", chunks(retrieval, pairs), lambda advance: retrieval.part(advance, steps=pairs)),
         ("ranking", chunks(learning_to_rank, lists), lambda advance: learning_to_rank.part(advance, steps=lists)),
+        ("intervals", chunks(intervals, lines), lambda advance: intervals.part(advance, steps=lines)),
     ]
 
 

@@ -1,10 +1,12 @@
 """Cases of the scoring rules of `jaxloss.probabilistic`."""
 
+import dataclasses
+
 import numpy as np
 from mpmath import erf, exp, mpf, pi, sqrt
 
 from jaxloss.probabilistic.crps import crps_ensemble, crps_gaussian, crps_quantile
-from jaxloss.probabilistic.forecasts import brier, energy_score, interval, ranked_probability
+from jaxloss.probabilistic.forecasts import brier, energy_score, interval, ranked_probability, variogram_score
 from jaxloss.verify.case import Case, Inputs, Property, Regime
 from jaxloss.verify.cases.probabilistic import numbers, positive, predictions, times
 from jaxloss.verify.inputs import dense_probability_rows, integer_probability_rows, magnitudes
@@ -41,6 +43,18 @@ def _members(names: tuple[str, str], *, members: int, features: int | None = Non
     return Inputs(names, draw, axis=-1, classes=classes, curve=curve, xlabel=xlabel)
 
 
+def _vectors() -> Inputs:
+    drawn = _members(
+        ("samples", "targets"), members=3, features=3, xlabel="first of the features, 0 and 1; target 0, 1"
+    )
+
+    def curve(x: np.ndarray) -> tuple[np.ndarray, ...]:
+        samples = np.stack([np.stack([x + spot, np.zeros_like(x), np.ones_like(x)], -1) for spot in (-0.5, 0.5)], 1)
+        return samples, np.broadcast_to(np.array([0.0, 0.0, 1.0]), (len(x), 3)).copy()
+
+    return dataclasses.replace(drawn, curve=curve, fixed=True)  # its memory is that of the pairs of features
+
+
 def _intervals() -> Inputs:
     def draw(rng: np.random.Generator, n: int, regime: Regime, _: int) -> tuple[np.ndarray, ...] | None:
         size = {Regime.ORDINARY: 1.0, Regime.TINY: 1e-12, Regime.HUGE: 1e12}.get(regime)
@@ -73,6 +87,13 @@ def _energy(x, y, fair=False):
     n, norm = len(x), lambda a, b: sqrt(sum((u - v) ** 2 for u, v in zip(a, b, strict=True)))
     apart = sum(norm(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j)
     return sum(norm(a, y) for a in x) / n - apart / (2 * n * (n - 1 if fair else n))
+
+
+def _variogram(x, y, p=mpf("0.5"), pair_weights=None):
+    power, features = lambda row, a, b: abs(row[a] - row[b]) ** mpf(p), range(len(y))
+    gap = lambda a, b: power(y, a, b) - sum(power(row, a, b) for row in x) / len(x)
+    weight = lambda a, b: 1 if pair_weights is None else pair_weights[a][b]
+    return sum(weight(a, b) * gap(a, b) ** 2 for a in features for b in features if a != b)
 
 
 def _crps_quantile(x, y, q):
@@ -156,6 +177,21 @@ CASES = (
         degree=1,
         ulps=16,
         conditioned=True,
+    ),
+    *(
+        Case(
+            loss=variogram_score,
+            inputs=_vectors(),
+            reference=_variogram,
+            formula="Σ w (|y − y′|^p − mean |x − x′|^p)²",
+            params=params,
+            differentiable=0,
+            properties={Property.NON_NEGATIVE},
+            degree=2 * params.get("p", 0.5),
+            ulps=16,
+            conditioned=True,
+        )
+        for params in ({}, {"p": 1.0})
     ),
     *(
         Case(
