@@ -159,7 +159,6 @@ def _sum_of_events(h: Array, times: Array, happened: Array, ties: str) -> Array:
     later = lambda values: jnp.concatenate([none, values[..., :-1]], -1)
     sooner = lambda values: jnp.concatenate([values[..., 1:], none], -1)
     at_start = lambda values: lax.associative_scan(_carried, (starts, values), axis=last)[1]
-    at_end = lambda values: lax.associative_scan(_carried, (ends, values), axis=last, reverse=True)[1]
     in_group = lambda flags, reverse: lax.associative_scan(_grouped, (flags, h), axis=last, reverse=reverse)[1]
     others = at_start(later(lax.associative_scan(_add, h, axis=last)))
     before = jnp.where(starts, -jnp.inf, later(in_group(starts, False)))
@@ -167,8 +166,9 @@ def _sum_of_events(h: Array, times: Array, happened: Array, ties: str) -> Array:
     log_share = jnp.zeros_like(h)
     if ties == "efron":
         count = jnp.cumsum(dead, -1)
-        start = at_start(count - dead)
-        log_share = log1m(jnp.where(happened, (count - 1 - start) / jnp.maximum(at_end(count) - start, 1), 0))
+        start = lax.cummax(jnp.where(starts, count - dead, 0), axis=last)
+        end = lax.cummin(jnp.where(ends, count, jnp.inf), axis=last, reverse=True)
+        log_share = log1m(jnp.where(happened, (count - 1 - start) / jnp.maximum(end - start, 1), 0))
     tied = _add(before, after)
     rest = _add(others, jnp.where(tied == -jnp.inf, -jnp.inf, tied + log_share))
     alone = rest == -jnp.inf
@@ -187,10 +187,11 @@ def _cox(h: Array, times: Array, happened: Array, ties: str) -> Array:
 @_cox.defjvp
 def _(ties: str, primals: Any, tangents: Any) -> tuple[Array, Array]:
     times, order, h, happened = _sorted(*primals)
-    slopes = jax.grad(lambda h: jnp.sum(_sum_of_events(h, times, happened, ties)))(h)
+    values, pull = jax.vjp(lambda h: _sum_of_events(h, times, happened, ties), h)
+    (slopes,) = pull(jnp.ones_like(values))
     slopes = lax.sort((order, slopes), dimension=h.ndim - 1, num_keys=1)[1]
     moved = jnp.where(slopes == 0, 0, slopes * tangents[0])  # nobody at -inf moves
-    return _cox(*primals, ties), jnp.sum(moved, -1)
+    return values, jnp.sum(moved, -1)
 
 
 def _sorted(h: Array, times: Array, happened: Array) -> tuple[Array, Array, Array, Array]:
