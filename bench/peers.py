@@ -137,8 +137,23 @@ def _torch_ctc(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _torch_multi_margin(function: Callable[..., Any]) -> Callable[..., Any]:
+    """It always divides by the number of classes, which is a parameter of ours."""
+    return lambda *args, normalize, **options: function(*args, **options)  # noqa: ARG005
+
+
+def _torch_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without the 1e-8 that it adds to the rate."""
+    return functools.partial(function, eps=0)
+
+
 ADAPTED: Mapping[tuple[str, str], Callable[..., Any]] = MappingProxyType(
-    {("optax", "losses.ctc_loss"): _optax_ctc, ("torch", "nn.functional.ctc_loss"): _torch_ctc}
+    {
+        ("optax", "losses.ctc_loss"): _optax_ctc,
+        ("torch", "nn.functional.ctc_loss"): _torch_ctc,
+        ("torch", "nn.functional.multi_margin_loss"): _torch_multi_margin,
+        ("torch", "nn.functional.poisson_nll_loss"): _torch_poisson,
+    }
 )
 """Peers whose arguments are other ones than ours."""
 

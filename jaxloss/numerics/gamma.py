@@ -41,8 +41,8 @@ def log_factorial_excess(x: ArrayLike) -> Array:
     what the most likely of all Poisson distributions gives for a count of x.
 
     Example:
-      >>> log_factorial_excess(jnp.array([0.0, 1.0, 1e6]))
-      Array([0.       , 1.       , 7.8266935], dtype=float32)
+      >>> log_factorial_excess(jnp.array([0.0, 1.0]))
+      Array([0., 1.], dtype=float32)
     """
     x = as_real(x)
     small = x < 0.3
