@@ -67,7 +67,7 @@ def test_faint_differences_on_a_bright_background_keep_their_digits():
     x = (1000 + BASE).astype(np.float32)
     y = (x + np.float32(2**-9) * np.sign(RNG.normal(size=x.shape))).astype(np.float32)
     with jax.enable_x64(True):
-        due = ssim_distance(jnp.asarray(x, float), jnp.asarray(y, float))
+        due = float(ssim_distance(jnp.asarray(x, float), jnp.asarray(y, float)))
     np.testing.assert_allclose(ssim_distance(x, y), due, rtol=1e-5)
     assert due < 1e-4
 
@@ -76,7 +76,7 @@ def test_huge_images_do_not_overflow():
     x, y = (jnp.asarray(z * 1e30, jnp.float32) for z in (BASE, OTHER))
     value, slope = jax.value_and_grad(ssim_distance)(x, y)
     with jax.enable_x64(True):
-        due = ssim_distance(jnp.asarray(x, float), jnp.asarray(y, float))
+        due = float(ssim_distance(jnp.asarray(x, float), jnp.asarray(y, float)))
     np.testing.assert_allclose(value, due, rtol=1e-5)
     assert jnp.isfinite(slope).all()
 

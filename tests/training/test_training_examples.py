@@ -35,5 +35,5 @@ def test_an_example_learns_the_digits(name, package):
 
 
 def test_every_example_is_run():
-    names = {"flax_nnx", "flax_linen", "equinox_mlp", "keras_digits"}
+    names = {"flax_nnx", "flax_linen", "equinox_mlp", "keras_digits", "language_model"}  # the last in test_examples.py
     assert {path.stem for path in EXAMPLES.glob("*.py")} == names
