@@ -174,10 +174,7 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
         fitted = fit(objective, patients, steps=steps, advance=advance)
         advance(f"{objective.name}: CRPS {fitted.crps:.1f}, {fitted.seconds:.1f} s")
         fits[objective.name] = fitted
-    nothing, constant, *varying = fits.values()
     off = {name: float(np.max(np.abs(f.coverage - NOMINAL))) for name, f in fits.items()}
-    quantiles, uneven = off[OBJECTIVES[-1].name], max(f.unevenness for f in varying)
-    worst = max(f.crps for f in varying)
     return Part(
         key="intervals",
         title="How far, and how sure",
@@ -186,25 +183,7 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
         "model that has not seen that patient. With one spread for all, intervals hold on average, and for few in "
         "particular: too wide where little is predicted, too narrow where much is. The score hardly sees it, since it "
         "is mostly the mean that it pays for.",
-        claims=[
-            Claim(
-                f"{1 - worst / nothing.crps:.0%}",
-                "smaller CRPS on unseen patients than one Gaussian for all, by the worst of three losses of "
-                f"distributions; {1 - constant.crps / nothing.crps:.0%} with a constant spread",
-                worst < 0.8 * nothing.crps,
-            ),
-            Claim(
-                f"{100 * quantiles:.0f} points",
-                "at most between nominal and actual coverage of the intervals between predicted quantiles",
-                quantiles < 0.05,
-            ),
-            Claim(
-                f"{100 * uneven:.0f} points",
-                "at most between the coverages of the thirds of the patients by a spread that is predicted, "
-                f"{100 * constant.unevenness:.0f} by a constant one",
-                uneven < constant.unevenness,
-            ),
-        ],
+        claims=_claims(fits, off),
         pictures=[
             Picture(
                 "intervals-coverage",
@@ -236,6 +215,31 @@ def part(advance: Advance, *, steps: int = STEPS) -> Part:
             for name, f in fits.items()
         },
     )
+
+
+def _claims(fits: dict[str, Fit], off: dict[str, float]) -> list[Claim]:
+    nothing, constant, *varying = fits.values()
+    quantiles, uneven = off[OBJECTIVES[-1].name], max(f.unevenness for f in varying)
+    worst = max(f.crps for f in varying)
+    return [
+        Claim(
+            f"{1 - worst / nothing.crps:.0%}",
+            "smaller CRPS on unseen patients than one Gaussian for all, by the worst of three losses of "
+            f"distributions; {1 - constant.crps / nothing.crps:.0%} with a constant spread",
+            worst < 0.8 * nothing.crps,
+        ),
+        Claim(
+            f"{100 * quantiles:.0f} points",
+            "at most between nominal and actual coverage of the intervals between predicted quantiles",
+            quantiles < 0.05,
+        ),
+        Claim(
+            f"{100 * uneven:.0f} points",
+            "at most between the coverages of the thirds of the patients by a spread that is predicted, "
+            f"{100 * constant.unevenness:.0f} by a constant one",
+            uneven < constant.unevenness,
+        ),
+    ]
 
 
 def _coverages(fits: dict[str, Fit], theme: pictures.Theme) -> Figure:
