@@ -139,7 +139,7 @@ def _torch_ctc(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _torch_multi_margin(function: Callable[..., Any]) -> Callable[..., Any]:
     """It always divides by the number of classes, which is a parameter of ours."""
-    return lambda *args, normalize, **options: function(*args, **options)  # noqa: ARG005
+    return lambda *args, normalize, **options: function(*args, **options)  # noqa: ARG005  (dropped)
 
 
 def _torch_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
