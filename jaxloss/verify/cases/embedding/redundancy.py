@@ -35,10 +35,15 @@ def _vicreg(x, y, invariance=25, variance=25, covariance=1, deviation=1, epsilon
     return value
 
 
+# Of five examples the laws mask two: three are left, the fewest whose correlations are not all 1 or -1 (where the
+# gradient of `barlow_twins` is 0 but for rounding, and nothing can be compared with it).
+VIEWS = two_views(features=2, value_per="event", members=5)
+MANY_SIZES = two_views(features=2, value_per="event", members=5, smallest=1e-15, largest=1e8)
+
 CASES = (
     Case(
         loss=barlow_twins,
-        inputs=two_views(features=2, value_per="event"),
+        inputs=VIEWS,
         reference=_barlow_twins,
         formula="Σ (1 − C_ii)² + λ Σ C_ij², correlations C",
         properties={Property.NON_NEGATIVE, Property.SYMMETRIC},
@@ -48,7 +53,7 @@ CASES = (
     ),
     Case(
         loss=barlow_twins,
-        inputs=two_views(features=2, value_per="event"),
+        inputs=VIEWS,
         reference=_barlow_twins,
         formula="Σ (1 − C_ii)² + λ Σ C_ij², correlations C",
         params={"redundancy": 0.5},
@@ -60,7 +65,7 @@ CASES = (
     ),
     Case(
         loss=vicreg,
-        inputs=two_views(features=2, value_per="event", smallest=1e-15, largest=1e8),
+        inputs=MANY_SIZES,
         reference=_vicreg,
         formula="25 mean (x − y)² + 25 mean max(0, 1 − σ) + mean of squared covariances",
         differentiable=0,
@@ -70,7 +75,7 @@ CASES = (
     ),
     Case(
         loss=vicreg,
-        inputs=two_views(features=2, value_per="event", smallest=1e-15, largest=1e8),
+        inputs=MANY_SIZES,
         reference=_vicreg,
         formula="λ mean (x − y)² + μ mean max(0, γ − σ) + ν mean of squared covariances",
         params={"invariance": 2.0, "variance": 3.0, "covariance": 0.5, "deviation": 1.5, "epsilon": 0.0},

@@ -8,7 +8,7 @@ from jaxloss.verify.case import Case, Inputs, Property, Regime
 from jaxloss.verify.cases.embedding.contrastive import embeddings, similarities
 
 
-def two_views(features: int = 3, value_per="member", **sizes) -> Inputs:
+def two_views(features: int = 3, value_per="member", members: int = 4, **sizes) -> Inputs:
     """Two embeddings of each example."""
 
     def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int) -> tuple[np.ndarray, ...] | None:
@@ -33,7 +33,7 @@ def two_views(features: int = 3, value_per="member", **sizes) -> Inputs:
         draw,
         axis=-1,
         classes=features,
-        members=4,
+        members=members,
         value_per=value_per,
         curve=curve if value_per == "member" else turned_batch,
         xlabel="angle to the positive, a negative at π/2" if value_per == "member" else "angle between the views",
