@@ -6,6 +6,7 @@ import argparse
 import base64
 import difflib
 import html
+import math
 import os
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 DIRECTIONS = {"forward": "forward", "grad": "value and gradient", "second": "second derivative"}
+QUICK_SECONDS = 0.6
+"""Time for the samples of one loss in a quick run."""
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 KERNELS = (
     "linear_softmax_cross_entropy",
@@ -137,6 +140,7 @@ def _measure(cases: Any, sizes: Any, dtypes: Any, directions: Any, peers: Any, o
                     direction=direction,
                     peers=peers,
                     rounds=rounds,
+                    seconds=QUICK_SECONDS if options.quick else math.inf,
                     sets=2 if options.quick or size.elements > 1 << 22 else 3,
                 )
             except Exception as error:

@@ -32,7 +32,7 @@ def product_seconds(hidden: Any, kernel: Any, direction: str) -> float:
     call = measure.Contender(
         *((forward, [(some, kernel)]) if direction == "forward" else (backward, [(some, kernel, slopes)]))
     )
-    return measure.interleave({"products": call}, rounds=5)["products"].median * len(hidden) / len(some)
+    return measure.interleave({"products": call}, rounds=5, seconds=1.0)["products"].median * len(hidden) / len(some)
 
 
 def floor_seconds(data: tuple[Any, ...], direction: str) -> float:

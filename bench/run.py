@@ -18,6 +18,7 @@ from bench.peers import peer_contender
 from bench.sizes import Size
 from jaxloss import measure
 from jaxloss.verify.case import Case, Regime
+from jaxloss.verify.trial import quick_compilation
 
 __all__ = ["Result", "draw", "environment", "run_case"]
 
@@ -100,9 +101,10 @@ def run_case(
     direction: str = "value and gradient",
     peers: Sequence[str] = (),
     rounds: int = 15,
+    seconds: float = math.inf,
     sets: int = 3,
 ) -> list[Result]:
-    """Time ours twice (the control) and every peer in one interleaved run."""
+    """Time ours twice (the control) and every peer in one interleaved run of so many rounds or seconds."""
     data = [draw(case, size, dtype, seed) for seed in range(sets)]
     traced = _directed(lambda *args: case(*args), direction, case.inputs.argnums)
     compiled = {"jaxloss": measure.compile(traced, *data[0])}
@@ -120,7 +122,7 @@ def run_case(
         contenders[peer], peer_traced = found
         if peer_traced is not None:
             compiled[peer] = measure.compile(peer_traced, *data[0])
-    timings = measure.interleave(contenders, rounds=rounds)
+    timings = measure.interleave(contenders, rounds=rounds, seconds=seconds)
     band = measure.control_band(timings["jaxloss"], timings.pop("control"))
     due = _in_float64(case, data[0], direction)
     if case.inputs.features is None:
@@ -172,9 +174,8 @@ def _in_float64(case: Case, data: tuple[Any, ...], direction: str) -> Any:
     """The same data through the verified loss in float64."""
     with jax.enable_x64(True):
         wide = [jnp.asarray(np.asarray(a), jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a for a in data]
-        return jax.tree.map(
-            np.asarray, jax.jit(_directed(lambda *args: case(*args), direction, case.inputs.argnums))(*wide)
-        )
+        directed = _directed(lambda *args: case(*args), direction, case.inputs.argnums)
+        return jax.tree.map(np.asarray, jax.jit(directed, compiler_options=quick_compilation())(*wide))
 
 
 def _errors(contender: measure.Contender, due: Any) -> tuple[float, float | None]:

@@ -35,6 +35,9 @@ __all__ = [
     "tree_bytes",
 ]
 
+LONG = 0.1
+"""Seconds: a call that takes longer is warm after two."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
@@ -98,6 +101,7 @@ def interleave(
     contenders: Mapping[str, Contender],
     *,
     rounds: int = 15,
+    seconds: float = math.inf,
     shortest: float = 2e-3,
     pause: float = 0.02,
     progress: Callable[[], Any] | None = None,
@@ -107,15 +111,20 @@ def interleave(
     Args:
       contenders: by name; calls and arguments are warmed up first.
       rounds: samples of each contender.
+      seconds: no further round once so many have passed since the first sample; two rounds there are always.
       shortest: seconds; a call that is faster is repeated within one sample.
       pause: seconds between runtimes, after which an untimed call wakes the next one's threads.
       progress: called after each sample.
     """
     ordered = sorted(contenders.items(), key=lambda item: item[1].runtime)
-    repeats = {name: _repeats(contender, shortest) for name, contender in ordered}
+    distinct = {id(contender): contender for _, contender in ordered}  # the control is ours under another name
+    repeats = {key: _repeats(contender, shortest) for key, contender in distinct.items()}
     samples: dict[str, list[float]] = {name: [] for name, _ in ordered}
     several = len({contender.runtime for _, contender in ordered}) > 1
+    start = time.perf_counter()
     for round_ in range(rounds):
+        if round_ >= 2 and time.perf_counter() - start > seconds:
+            break
         # Reversing every other round keeps a slow drift from favouring whoever comes first.
         runtime = None
         for name, contender in ordered if round_ % 2 == 0 else ordered[::-1]:
@@ -123,7 +132,7 @@ def interleave(
                 time.sleep(pause)
                 _wait(contender.call(*contender.arguments[0]))
             runtime = contender.runtime
-            samples[name].append(_sample(contender, repeats[name], round_))
+            samples[name].append(_sample(contender, repeats[id(contender)], round_))
             if progress is not None:
                 progress()
     return {name: Timing.of(samples[name]) for name in contenders}
@@ -180,11 +189,15 @@ def _usable_cores() -> int:
 
 
 def _repeats(contender: Contender, shortest: float) -> int:
+    """Warm up, and return how many calls one sample needs."""
+    _wait(contender.call(*contender.arguments[0]))  # which may compile
     for arguments in (*contender.arguments, contender.arguments[0]):
+        start = time.perf_counter()
         _wait(contender.call(*arguments))
-    start = time.perf_counter()
-    _wait(contender.call(*contender.arguments[0]))
-    return max(1, math.ceil(shortest / max(time.perf_counter() - start, 1e-7)))
+        elapsed = time.perf_counter() - start
+        if elapsed > LONG:  # warming up further changes little
+            break
+    return max(1, math.ceil(shortest / max(elapsed, 1e-7)))
 
 
 def _sample(contender: Contender, repeats: int, round_: int) -> float:

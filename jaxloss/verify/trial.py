@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxloss.verify.case import Case, Regime
 
-__all__ = ["Trial"]
+__all__ = ["Trial", "quick_compilation"]
 
 EVENTS = 6
 
@@ -61,7 +61,7 @@ class Trial:
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compile for one call, in which optimizing takes longer than it saves."""
-        return jax.jit(function, compiler_options=_quick_compilation())
+        return jax.jit(function, compiler_options=quick_compilation())
 
     def where(self, kept: Any) -> jax.Array:
         """A mask of whole events, shaped as ``where`` is."""
@@ -79,7 +79,7 @@ class Trial:
 
 
 @cache
-def _quick_compilation() -> dict[str, Any]:
+def quick_compilation() -> dict[str, Any]:
     """Compiler options for what runs once; without its fusion emitters XLA:CPU needs a quarter less time."""
     options: dict[str, Any] = {"xla_backend_optimization_level": 0}
     try:

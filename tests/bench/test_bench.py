@@ -126,6 +126,14 @@ def test_interleaving_finds_the_slower_one():
     assert timings["slow"].median > 2 * timings["fast"].median
 
 
+def test_no_further_round_when_the_time_is_over():
+    calls = []
+    slow = measure.Contender(lambda x: (calls.append(x), time.sleep(0.03)), [(1,), (2,)])
+    timings = measure.interleave({"slow": slow, "control": slow}, rounds=9, seconds=0.04, shortest=0)
+    assert {len(timing.samples) for timing in timings.values()} == {2}
+    assert len(calls) == 4 + 4  # warmed up once, though under two names
+
+
 def test_the_control_band_covers_the_difference_of_equal_things():
     first = measure.Timing.of([1.0, 1.1, 0.9, 1.0])
     second = measure.Timing.of([1.2, 1.2, 1.2, 1.2])
