@@ -341,6 +341,7 @@ def test_the_gradient_of_ctc_is_that_of_its_formula():
         ("gaussian_nll_loss", (X, Y, -WEIGHT), {}),
         ("gaussian_nll_loss", (X, Y, WEIGHT[:2, :2]), {}),
         ("multi_margin_loss", (X, IDS), {"p": 3}),
+        ("multi_margin_loss", (X, PRESENT), {}),
         ("multilabel_margin_loss", (X, PRESENT[:2]), {}),
         ("triplet_margin_loss", (A, P, N), {"margin": -1.0}),
         ("triplet_margin_loss", (A, P[0], N), {}),

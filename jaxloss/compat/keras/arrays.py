@@ -17,8 +17,12 @@ EPSILON = 1e-7  # keras.config.epsilon() unless someone changes it
 
 
 def pair(name: str, y_true: ArrayLike, y_pred: ArrayLike, *, broadcast: bool = False) -> tuple[Array, Array]:
-    """Return both in the compute dtype of the predictions, of equal shapes; ``broadcast``: after the rules of NumPy."""
-    (predictions,) = checks.floating(name, y_pred=y_pred)
+    """Return both in the compute dtype of the predictions, of equal shapes; ``broadcast``: after the rules of NumPy.
+
+    Keras takes predictions of integers too, of which it makes floats.
+    """
+    dtype = checks.compute_dtype(jnp.asarray(y_pred))
+    (predictions,) = checks.real(name, dtype, y_pred=y_pred)
     (targets,) = checks.real(name, predictions.dtype, y_true=y_true)
     if broadcast:
         targets, predictions = jnp.broadcast_arrays(*same_rank(targets, predictions))

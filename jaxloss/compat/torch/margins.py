@@ -88,7 +88,10 @@ def multi_margin_loss(
         raise ValueError(f"{name}: p must be 1 or 2, got {p}")
     checks.floating(name, input=input)
     (x,), ids = as_compute(input), jnp.asarray(target)
-    ids = ids.reshape(x.shape[:-1]) if ids.size == x.size // max(x.shape[-1], 1) else ids
+    x = jnp.atleast_1d(x)  # a number is a row of one class
+    if ids.size != x.size // max(x.shape[-1], 1) or not checks.labels_are_integers(ids):
+        raise ValueError(f"{name}: target must be class ids of shape {x.shape[:-1]}, got {ids.dtype} of {ids.shape}")
+    ids = ids.reshape(x.shape[:-1])
     margin_ = jnp.asarray(margin, x.dtype)
     values = classification.weston_watkins(x, ids, p=p, margin=margin_, normalize=True, reduction="none")
     if weight is not None:
@@ -111,6 +114,7 @@ def multilabel_margin_loss(
     how = check_reduction(name, reduction, size_average, reduce)
     checks.floating(name, input=input)
     (x,), ids = as_compute(input), jnp.asarray(target)
+    x, ids = jnp.atleast_1d(x), jnp.atleast_1d(ids)  # a number is a row of one class
     if ids.shape != x.shape or not checks.labels_are_integers(ids):
         raise ValueError(f"{name}: target must be class ids of shape {x.shape}, got {ids.dtype} of {ids.shape}")
     listed = jnp.cumprod(ids >= 0, -1, dtype=jnp.int32) == 1
