@@ -33,7 +33,9 @@ class Outcomes(unittest.TestResult):
 
 
 swapped = [name for name in dir(ours) if not name.startswith("_") and hasattr(theirs, name)]
-swapped = [name for name in swapped if callable(getattr(ours, name)) and getattr(ours, name) is not getattr(theirs, name)]
+swapped = [
+    name for name in swapped if callable(getattr(ours, name)) and getattr(ours, name) is not getattr(theirs, name)
+]
 for name in swapped:
     setattr(theirs, name, getattr(ours, name))
 result = Outcomes()
