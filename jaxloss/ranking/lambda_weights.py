@@ -11,9 +11,9 @@ result has a weight for each two, not negative and the same for either order. Th
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
-from jaxloss.ranking.gains import Gain, cut, discount, gain_of
+from jaxloss.ranking.gains import Gain, cut, discount, gain_of, shifted_gain
 from jaxloss.ranking.pairs import Items
 
 __all__ = ["dcg2_lambda", "dcg_lambda", "label_lambda", "precision_lambda"]
@@ -92,13 +92,16 @@ def precision_lambda(first: Items, second: Items, *, k: int) -> Array:
 
 
 def _gains(first: Items, second: Items, k: int | None, normalize: bool, gain: str) -> Array:
-    own, others = (gain_of(items.labels, gain) for items in (first, second))
-    change = jnp.abs(own - others)
     if not normalize:
-        return change
+        own, others = (gain_of(items.labels, gain) for items in (first, second))
+        return jnp.abs(own - others)
+    same = first.lists.same(second.lists)
+    labels = second.labels if same is None else jnp.where(same, second.labels, -jnp.inf)
+    largest = lax.stop_gradient(jnp.max(labels, -1, keepdims=True))
+    own, others = (shifted_gain(items.labels, gain, largest) for items in (first, second))
     rank = second.ideal_ranks
     earned = others * cut(discount(rank.astype(others.dtype)), rank, k)
-    if (same := first.lists.same(second.lists)) is not None:
-        earned = jnp.where(same, earned, 0)
+    if same is not None:
+        own, others, earned = (jnp.where(same, gains, 0) for gains in (own, others, earned))
     best = jnp.sum(earned, -1, keepdims=True)
-    return change / jnp.where(best == 0, 1, best)
+    return jnp.abs(own - others) / jnp.where(best == 0, 1, best)

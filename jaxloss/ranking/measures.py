@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks
-from jaxloss.ranking.gains import GAINS, Gain, cut, discount, gain_of, ideal
+from jaxloss.ranking.gains import GAINS, Gain, cut, discount, gain_of, ideal, relative_gain
 from jaxloss.ranking.lists import Lists, accumulate, finish, list_items, permute, ranks, sort_lists
 from jaxloss.reduce import Reduction
 
@@ -90,7 +90,7 @@ def ndcg(
     name = "ndcg"
     scores, labels, lists = _ranked(name, scores, labels, k, where, segments)
     checks.choice(name, "gain", gain, GAINS)
-    gains = gain_of(labels, gain)
+    gains = relative_gain(labels, gain, lists)
     best = ideal(gains, labels, lists, k)
     values = _earned(scores, gains, lists, k) / jnp.where(best == 0, 1, best)
     return finish(name, values, lists, scores.shape, weights, reduction)

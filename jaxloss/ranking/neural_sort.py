@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics
 from jaxloss.numerics.elementary import one_dispatch
-from jaxloss.ranking.gains import GAINS, Gain, cut, discount, gain_of, ideal
+from jaxloss.ranking.gains import GAINS, Gain, cut, discount, ideal, relative_gain
 from jaxloss.ranking.lists import Lists, finish, list_items, ranks
 from jaxloss.ranking.pairs import by_blocks
 from jaxloss.ranking.smooth import over_temperature
@@ -78,7 +78,7 @@ def neural_ndcg(
 @partial(one_dispatch, static_argnums=(0, 1, 2))
 def _neural_ndcg(gain: str, k: int | None, scalings: int, scores: Array, labels: Array, lists: Lists) -> Array:
     matrix = _matrix(scores, lists)
-    gains = lists.known(gain_of(labels, gain), 0)
+    gains = lists.known(relative_gain(labels, gain, lists), 0)
     rows = columns = lists.known(jnp.ones_like(scores), 0)
 
     def scale(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:

@@ -57,7 +57,8 @@ def by_blocks(function: Callable[[Any, Any], Any], first: Any, second: Any) -> A
     blocks = -(-n // rows)
 
     def split(array: Array) -> Array:
-        padded = jnp.pad(array, [*[(0, 0)] * len(batch), (0, blocks * rows - n)])
+        # With the last item once more: of an item that is nowhere, the function may be infinite.
+        padded = jnp.pad(array, [*[(0, 0)] * len(batch), (0, blocks * rows - n)], mode="edge")
         return jnp.moveaxis(padded.reshape(*batch, blocks, rows), -2, 0)
 
     join = lambda array: jnp.moveaxis(array, 0, -2).reshape(*batch, blocks * rows)[..., :n]

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics
 from jaxloss.numerics.elementary import one_dispatch
-from jaxloss.ranking.gains import GAINS, Gain, discount, gain_of, ideal
+from jaxloss.ranking.gains import GAINS, Gain, discount, ideal, relative_gain
 from jaxloss.ranking.lists import Lists, finish, iota, list_items
 from jaxloss.ranking.pairs import by_blocks, difference
 from jaxloss.reduce import Reduction
@@ -68,7 +68,7 @@ def approx_ndcg(
 
 @partial(one_dispatch, static_argnums=0)
 def _approx_ndcg(gain: str, scores: Array, labels: Array, lists: Lists) -> Array:
-    gains = lists.known(gain_of(labels, gain), 0)
+    gains = lists.known(relative_gain(labels, gain, lists), 0)
     best = ideal(gains, labels, lists)
     return -lists.total(gains * discount(_soft_ranks(scores, lists))) / jnp.where(best == 0, 1, best)
 
