@@ -140,7 +140,7 @@ def multilabel_margin(
     name = "multilabel_margin"
     scores, labels, axis = _rows(name, "scores", scores, labels, axis, where)
     scores, labels = jnp.moveaxis(scores, axis, -1), jnp.moveaxis(labels, axis, -1)
-    values = hinge_pairs(_finite(scores), labels) / scores.shape[-1]
+    values = hinge_pairs(_finite(scores), labels, 1 - labels) / scores.shape[-1]
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
 
 

@@ -14,21 +14,23 @@ __all__ = ["hinge_pairs"]
 
 
 @jax.custom_jvp
-def _hinge_pairs(x: Array, y: Array) -> Array:
-    return _Sorted(x, y).total()
+def _hinge_pairs(x: Array, true: Array, false: Array) -> Array:
+    return _Sorted(x, true, false).total()
 
 
-# Moving x_i crosses the gaps of the true classes below it, moving u_j those of the false ones above it. Along the
-# labels, class c pays for the gaps above u_c as a true class and for those below x_c as a false one. Taken out is what
-# a soft label would pay for the pair of a class with itself, whose distance is 1.
-def _hinge_pairs_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    (x, y), (dx, dy) = primals, tangents
-    rows = _Sorted(x, y)
+# Moving x_i crosses the gaps of the true classes below it, moving u_j those of the false ones above it. A weight of a
+# true class pays for the gaps above its u, one of a false class for those below its x. Taken out is what the pair of a
+# class with itself would cost, whose distance is 1.
+def _hinge_pairs_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    (x, true, false), (dx, dtrue, dfalse) = primals, tangents
+    rows = _Sorted(x, true, false)
     change = jnp.zeros(x.shape[:-1], x.dtype)
     if not isinstance(dx, SymbolicZero):
         change += jnp.sum(put_back(rows.slopes(), rows.order) * dx, axis=-1)
-    if not isinstance(dy, SymbolicZero):
-        change += jnp.sum((put_back(rows.paid(), rows.order) - (1 - 2 * y)) * dy, axis=-1)
+    if not isinstance(dtrue, SymbolicZero):
+        change += jnp.sum((put_back(rows.paid_above(), rows.order) - false) * dtrue, axis=-1)
+    if not isinstance(dfalse, SymbolicZero):
+        change += jnp.sum((put_back(rows.paid_below(), rows.order) - true) * dfalse, axis=-1)
     return rows.total(), change
 
 
@@ -36,13 +38,14 @@ _hinge_pairs.defjvp(_hinge_pairs_jvp, symbolic_zeros=True)
 
 
 @one_dispatch
-def hinge_pairs(x: Array, y: Array) -> Array:
-    """Return the sum over classes j != i of y_j (1 - y_i) max(0, 1 - x_j + x_i), for rows on the last axis.
+def hinge_pairs(x: Array, true: Array, false: Array) -> Array:
+    """Return the sum over classes j != i of t_j f_i max(0, 1 - x_j + x_i), for rows on the last axis.
 
-    A pair costs the distance from u_j = x_j - 1 up to x_i. Sort all u and x: each gap between neighbours is counted by
-    the true classes below it times the false ones above it. That is a sum of positive terms, in O(C log C).
+    The weights t of true and f of false classes are usually 0 and 1, or y and 1 - y. A pair costs the distance from
+    u_j = x_j - 1 up to x_i. Sort all u and x: each gap between neighbours is counted by the true classes below it times
+    the false ones above it. That is a sum of positive terms, in O(C log C).
     """
-    return _hinge_pairs(x, y)
+    return _hinge_pairs(x, true, false)
 
 
 class _Sorted:
@@ -51,16 +54,16 @@ class _Sorted:
     A pair exactly 1 apart counts as apart, which gives it the slope 0: an x comes before an equal u.
     """
 
-    def __init__(self, x: Array, y: Array) -> None:
+    def __init__(self, x: Array, true: Array, false: Array) -> None:
         self.axis = x.ndim - 1
         self.order = ascending_order(x)
-        x, y = permute(x, self.order), permute(y, self.order)
+        x, own_true, own_false = (permute(values, self.order) for values in (x, true, false))
         u = x - 1
-        self.y = y
-        self.self_pairs = jnp.sum(y * (1 - y), axis=-1)
+        self.own_true, self.own_false = own_true, own_false
+        self.self_pairs = jnp.sum(own_true * own_false, axis=-1)
         self.x_below = count_up_to(x, u)  # of each u
         self.u_below = _from_counts(self.x_below)  # of each x
-        true, false = _sums_before(y), _sums_after(1 - y)
+        true, false = _sums_before(own_true), _sums_after(own_false)
         # Up to the next x or the next u. After the last x there is no false class, and the gap counts for nothing.
         last = x[..., -1:]
         next_x, next_u = (jnp.concatenate([keys, last], axis=-1) for keys in (x, u))
@@ -76,14 +79,17 @@ class _Sorted:
 
     def slopes(self) -> Array:
         """In the order of the keys; each class has itself among the pairs, which its two keys move alike."""
-        return (1 - self.y) * self.true_below - self.y * self.false_above
+        return self.own_false * self.true_below - self.own_true * self.false_above
 
-    def paid(self) -> Array:
-        """The distance from each u up to the false classes above it, less that from x down to the true ones below."""
+    def paid_above(self) -> Array:
+        """The distance from each u up to the false classes above it."""
         up = permute(_sums_after(self.x_gaps * self.false), self.x_below)
-        up += _sums_after(self.u_gaps * self.false_above)[..., :-1]
+        return up + _sums_after(self.u_gaps * self.false_above)[..., :-1]
+
+    def paid_below(self) -> Array:
+        """The distance from each x down to the true classes below it."""
         down = permute(_sums_before(self.u_gaps * self.true), self.u_below)
-        return up - (down + _sums_before(self.x_gaps * self.true_below)[..., :-1])
+        return down + _sums_before(self.x_gaps * self.true_below)[..., :-1]
 
 
 def _from_counts(x_below: Array) -> Array:

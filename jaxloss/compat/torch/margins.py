@@ -7,9 +7,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxloss import checks, classification, numerics
+from jaxloss.classification.pairs import hinge_pairs
 from jaxloss.compat.arrays import as_compute, cast, promoted, together
 from jaxloss.compat.torch.reductions import check_reduction, clamp_min, pair, reduced
-from jaxloss.rows.labels import class_table, of_label, picked
+from jaxloss.rows.labels import class_table, of_label
 
 __all__ = [
     "hinge_embedding_loss",
@@ -108,7 +109,8 @@ def multilabel_margin_loss(
 ) -> Array:
     """What each class that is present lacks to lead each absent one by 1; see `jaxloss.multilabel_margin`.
 
-    ``target`` has the shape of ``input`` and lists the ids of the classes that are present, up to a negative one.
+    ``target`` has the shape of ``input`` and lists the ids of the classes that are present, up to a negative one. A
+    class that is listed twice counts twice.
     """
     name = "multilabel_margin_loss"
     how = check_reduction(name, reduction, size_average, reduce)
@@ -118,10 +120,11 @@ def multilabel_margin_loss(
     if ids.shape != x.shape or not checks.labels_are_integers(ids):
         raise ValueError(f"{name}: target must be class ids of shape {x.shape}, got {ids.dtype} of {ids.shape}")
     listed = jnp.cumprod(ids >= 0, -1, dtype=jnp.int32) == 1
-    ids = jnp.where(listed, ids, -1)
-    present = jnp.any(picked(ids, (*ids.shape, x.shape[-1]), -1), -2)
-    values = classification.multilabel_margin(x, present, reduction="none")
-    bad = jnp.any(ids >= x.shape[-1], -1)
+    ids = jnp.where(listed, ids, x.shape[-1])
+    count = lambda row: jnp.zeros_like(row, x.dtype).at[row].add(1, mode="drop")
+    times = jnp.vectorize(count, signature="(c)->(c)")(ids)
+    values = hinge_pairs(x, times, (times == 0).astype(x.dtype)) / max(x.shape[-1], 1)
+    bad = jnp.any(listed & (ids >= x.shape[-1]), -1)
     return reduced(name, values * jnp.where(bad, jnp.nan, 1).astype(x.dtype), how, jnp.result_type(input))
 
 
