@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxloss.verify.case import Case, Inputs
 
-__all__ = ["SIZES", "Size", "fits", "sizes_of"]
+__all__ = ["SIZES", "Size", "fits", "has_tables", "sizes_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Size:
     """Whether it is for losses whose rows have a length of their own."""
     features: int | None = None
     """Length of the hidden states of tokens."""
+    tables: bool = False
+    """Whether it is for losses whose parameters have an entry for each class, and so a number of classes."""
 
     @property
     def elements(self) -> int:
@@ -54,7 +56,11 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("tabular-16M", 1 << 24, None, "sixteen million: beyond every cache"),
             Size("detection-8192x80", 8192 * 80, None, "anchors by classes, one logit each"),
             Size("boxes-100k", 100_000, 4, "the boxes of a detector on a batch of images", fixed=True),
+            Size("forecasts-100k", 100_000, 3, "ensembles of three forecasts of three variables", fixed=True),
             Size("digits-10", (1 << 20) // 10, 10, "ten classes, a million logits"),
+            Size(
+                "priors-100k", 100_000, None, "rows of as many classes as the parameters have entries for", tables=True
+            ),
             Size("attributes-128", 8192, 128, "128 classes, a million logits"),
             Size("imagenet-1k", 1024, 1024, "a large image batch, a million logits"),
             Size("vocab-32k", 32, 32768, "32 tokens of a language model, a million logits"),
@@ -66,6 +72,7 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("contrastive-512x128", 1, 128, "a batch of 512 embeddings", 512, "example"),
             Size("contrastive-2048x128", 1, 128, "a large batch of embeddings", 2048, "example"),
             Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
+            Size("trial-8x512", 8, None, "eight studies of 512 patients", 512, "example"),
             Size("search-8x2000", 8, None, "eight queries of two thousand documents", 2000, "item"),
             Size("search-512x100", 512, None, "a batch of queries of a hundred documents", 100, "item"),
             Size("completions-256x4096", 256, None, "256 completions of at most 4096 tokens", 4096, "token"),
@@ -88,10 +95,13 @@ SIZES: Mapping[str, Size] = MappingProxyType(
 QUICK = (
     "tabular-1M",
     "imagenet-1k",
+    "priors-100k",
     "boxes-100k",
+    "forecasts-100k",
     "masks-16x256x256",
     "organs-8x5x192x192",
     "contrastive-512x128",
+    "trial-8x512",
     "search-8x2000",
     "completions-256x4096",
     "speech-16x500x64",
@@ -103,14 +113,22 @@ QUICK = (
 
 def fits(case: Case, size: Size) -> bool:
     """Whether a case has data of a size: rows or single numbers, and no parameter with an entry for each class."""
-    inputs, tables = case.inputs, any(np.ndim(value) for value in case.params.values())
+    inputs = case.inputs
     if size.member != (inputs.member if inputs.members is not None else ""):
         return False
     if size.fixed != inputs.fixed or (size.fixed and size.classes != inputs.classes):
         return False
     if (size.steps is None) != (inputs.steps is None) or (size.features is None) != (inputs.features is None):
         return False
-    return (size.classes is None) == (inputs.axis is None) and not (tables and size.classes)
+    if inputs.members is None and size.tables != has_tables(case):
+        return False
+    return (size.classes is None and not size.tables) == (inputs.axis is None)
+
+
+def has_tables(case: Case) -> bool:
+    """Whether a parameter has an entry for each class."""
+    lengths = [np.shape(value)[-1:] for value in case.params.values() if not isinstance(value, str)]
+    return case.inputs.axis is not None and (case.inputs.classes,) in lengths
 
 
 def sizes_of(case: Case, *, quick: bool = False) -> list[Size]:

@@ -12,6 +12,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Integer, Real
 
 from jaxloss import checks, numerics, reduce
+from jaxloss.numerics.log_sums import log_add
+from jaxloss.numerics.running import accumulate
 from jaxloss.reduce import Reduction
 from jaxloss.rows.yes_no import log1m
 
@@ -124,26 +126,6 @@ def discrete_time_survival(
 
 # ---- Cox, sorted by falling time: at risk with the i-th are all before it, and those that share its time -------------
 
-Running = tuple[Array, Array]
-
-
-def _grouped(first: Running, second: Running) -> Running:
-    """Running logsumexp that starts anew at the flags."""
-    return first[0] | second[0], jnp.where(second[0], second[1], _add(first[1], second[1]))
-
-
-def _carried(first: Running, second: Running) -> Running:
-    """The value at the last flag."""
-    return first[0] | second[0], jnp.where(second[0], second[1], first[1])
-
-
-def _add(x: Array, y: Array) -> Array:
-    """log(e^x + e^y); -inf is nothing."""
-    nothing = (x == -jnp.inf) | (y == -jnp.inf)
-    a, b = jnp.where(nothing, 0, x), jnp.where(nothing, 0, y)
-    both = jnp.maximum(a, b) + numerics.softplus(-jnp.abs(a - b))
-    return jnp.where(nothing, jnp.where(x == -jnp.inf, y, x), both)
-
 
 # With m tied events that have the hazards T together, O for the others at risk and the share f = 1 - l / m (1 for
 # Breslow's way), the term of the l-th event k is log(O + f T) - h = log(1 + R / (f e^h)) + log f, where
@@ -158,19 +140,18 @@ def _sum_of_events(h: Array, times: Array, happened: Array, ties: str) -> Array:
     none = jnp.full((*h.shape[:-1], 1), -jnp.inf, h.dtype)
     later = lambda values: jnp.concatenate([none, values[..., :-1]], -1)
     sooner = lambda values: jnp.concatenate([values[..., 1:], none], -1)
-    at_start = lambda values: lax.associative_scan(_carried, (starts, values), axis=last)[1]
-    in_group = lambda flags, reverse: lax.associative_scan(_grouped, (flags, h), axis=last, reverse=reverse)[1]
-    others = at_start(later(lax.associative_scan(_add, h, axis=last)))
-    before = jnp.where(starts, -jnp.inf, later(in_group(starts, False)))
-    after = jnp.where(ends, -jnp.inf, sooner(in_group(ends, True)))
+    running = partial(accumulate, log_add, -jnp.inf, h)
+    others = accumulate(lambda first, _: first, 0, later(running()), starts)  # of the group: that at its start
+    before = jnp.where(starts, -jnp.inf, later(running(starts)))
+    after = jnp.where(ends, -jnp.inf, sooner(running(starts, reverse=True)))
     log_share = jnp.zeros_like(h)
     if ties == "efron":
         count = jnp.cumsum(dead, -1)
         start = lax.cummax(jnp.where(starts, count - dead, 0), axis=last)
         end = lax.cummin(jnp.where(ends, count, jnp.inf), axis=last, reverse=True)
         log_share = log1m(jnp.where(happened, (count - 1 - start) / jnp.maximum(end - start, 1), 0))
-    tied = _add(before, after)
-    rest = _add(others, jnp.where(tied == -jnp.inf, -jnp.inf, tied + log_share))
+    tied = log_add(before, after)
+    rest = log_add(others, jnp.where(tied == -jnp.inf, -jnp.inf, tied + log_share))
     alone = rest == -jnp.inf
     ratio = jnp.where(happened & ~alone, rest, 0) - jnp.where(happened & ~alone, log_share + h, 0)
     terms = jnp.where(alone, 0, numerics.softplus(ratio)) + log_share

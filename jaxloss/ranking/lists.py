@@ -7,7 +7,6 @@ each item.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -17,9 +16,10 @@ from jax.typing import ArrayLike
 
 from jaxloss import checks, reduce
 from jaxloss.numerics.order import permute
+from jaxloss.numerics.running import accumulate
 from jaxloss.reduce import Reduction
 
-__all__ = ["Lists", "Order", "accumulate", "finish", "iota", "list_items", "permute", "ranks", "sort_lists"]
+__all__ = ["Lists", "Order", "finish", "iota", "list_items", "permute", "ranks", "sort_lists"]
 
 
 class Order(NamedTuple):
@@ -135,41 +135,6 @@ def sort_lists(lists: Lists, shape: tuple[int, ...], *keys: Array) -> Order:
         starts |= key != jnp.roll(key, 1, -1)
     places = jnp.put_along_axis(index, items, index, -1, inplace=False, mode="promise_in_bounds")
     return Order(items, places, starts)
-
-
-def accumulate(
-    operation: Callable[[Array, Array], Array],
-    identity: float,
-    values: Array,
-    starts: Array | None = None,
-    *,
-    reverse: bool = False,
-) -> Array:
-    """Return the running result of an associative operation, from each start on; with ``reverse`` from each end on.
-
-    In log n steps over all values, which compile in a tenth of the time of ``lax.associative_scan``.
-    """
-    n = values.shape[-1]
-    pad = [(0, 0)] * (values.ndim - 1)
-
-    def moved(array: Array, shift: int, fill: Any) -> Array:
-        if reverse:
-            return jnp.pad(array[..., shift:], [*pad, (0, shift)], constant_values=fill)
-        return jnp.pad(array[..., : n - shift], [*pad, (shift, 0)], constant_values=fill)
-
-    closed = starts
-    if starts is not None and reverse:  # the last of a list: the next starts
-        closed = jnp.concatenate([starts[..., 1:], jnp.ones_like(starts[..., :1])], -1)
-    shift = 1
-    while shift < n:
-        joined = operation(moved(values, shift, identity), values)
-        if closed is None:
-            values = joined
-        else:
-            values = jnp.where(closed, values, joined)
-            closed |= moved(closed, shift, True)
-        shift *= 2
-    return values
 
 
 @jax.jit

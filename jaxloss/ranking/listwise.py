@@ -13,10 +13,11 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.numerics.log_sums import log_add
+from jaxloss.numerics.running import accumulate
 from jaxloss.ranking.choice import choices, nll, scores_below
 from jaxloss.ranking.gains import GAINS, Gain, gain_of
-from jaxloss.ranking.lists import Lists, accumulate, finish, list_items, permute, sort_lists
-from jaxloss.ranking.logs import log_add
+from jaxloss.ranking.lists import Lists, finish, list_items, permute, sort_lists
 from jaxloss.reduce import Reduction
 
 __all__ = ["list_mle", "poly1_ranking", "softmax_ranking", "unique_softmax"]

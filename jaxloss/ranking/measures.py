@@ -10,8 +10,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks
+from jaxloss.numerics.running import accumulate
 from jaxloss.ranking.gains import GAINS, Gain, cut, discount, gain_of, ideal, relative_gain
-from jaxloss.ranking.lists import Lists, accumulate, finish, list_items, permute, ranks, sort_lists
+from jaxloss.ranking.lists import Lists, finish, list_items, permute, ranks, sort_lists
 from jaxloss.reduce import Reduction
 
 __all__ = ["average_precision", "dcg", "ndcg", "precision_at_k", "recall_at_k", "reciprocal_rank"]

@@ -12,9 +12,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.numerics.log_sums import difference
 from jaxloss.ranking.lists import Lists, iota, permute, sort_lists
 
-__all__ = ["Items", "LambdaWeights", "Margin", "by_blocks", "difference", "pair_counts", "pair_totals"]
+__all__ = ["Items", "LambdaWeights", "Margin", "by_blocks", "pair_counts", "pair_totals"]
 
 BLOCK = 1 << 18  # pairs at a time: 1 MB for each array of them, which stays in a core's cache
 
@@ -63,11 +64,6 @@ def by_blocks(function: Callable[[Any, Any], Any], first: Any, second: Any) -> A
 
     join = lambda array: jnp.moveaxis(array, 0, -2).reshape(*batch, blocks * rows)[..., :n]
     return jax.tree.map(join, lax.map(jax.checkpoint(block, prevent_cse=False), jax.tree.map(split, first)))
-
-
-def difference(first: Array, second: Array) -> Array:
-    """Return first - second, and 0 where both are the same infinity."""
-    return jnp.where((first == second) & jnp.isinf(first), 0, first - second)
 
 
 # Every pair is met twice, from either side, so that sums over rows are enough: the sum over the pairs is half of all

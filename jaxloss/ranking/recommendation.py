@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.numerics.log_sums import difference
 from jaxloss.ranking.lists import Lists, finish, list_items
-from jaxloss.ranking.pairs import by_blocks, difference
+from jaxloss.ranking.pairs import by_blocks
 from jaxloss.reduce import Reduction
 
 __all__ = ["bpr", "warp"]

@@ -13,9 +13,10 @@ from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, numerics
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.numerics.log_sums import difference
 from jaxloss.ranking.gains import GAINS, Gain, discount, ideal, relative_gain
 from jaxloss.ranking.lists import Lists, finish, iota, list_items
-from jaxloss.ranking.pairs import by_blocks, difference
+from jaxloss.ranking.pairs import by_blocks
 from jaxloss.reduce import Reduction
 
 __all__ = ["approx_mrr", "approx_ndcg", "over_temperature"]
