@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.reduce import Reduction
-from jaxloss.rows.labels import ClassRows, class_rows
+from jaxloss.rows.labels import ClassRows, IdRows, class_rows, id_rows, pick, picked
 
 __all__ = ["multiclass_hinge", "multiclass_perceptron", "weston_watkins"]
 
@@ -52,14 +52,15 @@ def multiclass_hinge(
       machines, JMLR 2.
     """
     name = "multiclass_hinge"
-    rows = _margin_rows(name, scores, labels, axis, where, ignore_index)
     if checks.labels_are_integers(labels):
-        rivals = _rows_max(jnp.where(rows.labels > 0, -jnp.inf, rows.scores), rows.axis)
-        truth, share = jnp.sum(_times(rows.labels, rows.scores), rows.axis, keepdims=True), 1.0
+        rows, truth = _truths(name, scores, labels, axis, where, ignore_index)
+        others = jnp.where(picked(rows.ids, rows.scores.shape, rows.axis), -jnp.inf, rows.scores)
+        rivals, share = _rows_max(others, rows.axis), 1.0
     else:
+        rows = _margin_rows(name, scores, labels, axis, where, ignore_index)
         rivals, truth, share = _best_others(rows.scores, rows.axis), rows.scores, rows.labels
     margin = checks.parameter(name, "margin", margin, truth, minimum=0)
-    values = jnp.sum(_times(share, _positive(margin + _minus(rivals, truth))), rows.axis) * rows.valid
+    values = jnp.sum(_times(share, _positive(margin + _minus(rivals, truth))), rows.axis)
     return reduce.apply(name, values, where=rows.where, weights=weights, reduction=reduction)
 
 
@@ -145,10 +146,23 @@ def multiclass_perceptron(
     References: Collins (2002), Discriminative training methods for hidden Markov models, doi:10.3115/1118693.1118694.
     """
     name = "multiclass_perceptron"
-    rows = _margin_rows(name, scores, labels, axis, where, ignore_index)
-    behind = _minus(_rows_max(rows.scores, rows.axis), rows.scores)
-    values = jnp.sum(_times(rows.labels, behind), rows.axis) * rows.valid
+    if checks.labels_are_integers(labels):
+        rows, truth = _truths(name, scores, labels, axis, where, ignore_index)
+        values = jnp.squeeze(_minus(_rows_max(rows.scores, rows.axis), truth), rows.axis)
+    else:
+        rows = _margin_rows(name, scores, labels, axis, where, ignore_index)
+        behind = _minus(_rows_max(rows.scores, rows.axis), rows.scores)
+        values = jnp.sum(_times(rows.labels, behind), rows.axis)
     return reduce.apply(name, values, where=rows.where, weights=weights, reduction=reduction)
+
+
+def _truths(
+    name: str, scores: ArrayLike, labels: ArrayLike, axis: int, where: ArrayLike | None, ignore_index: int | None
+) -> tuple[IdRows, Array]:
+    """Checked and masked rows, and the score of each row's class: NaN, and so its gradient, outside the classes."""
+    arguments = ("scores", "labels")
+    rows = id_rows(name, scores, labels, axis=axis, where=where, ignore_index=ignore_index, arguments=arguments)
+    return rows, jnp.expand_dims(pick(rows.scores, rows.ids, rows.axis), rows.axis)
 
 
 def _margin_rows(

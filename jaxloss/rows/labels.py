@@ -12,7 +12,18 @@ from jax.typing import ArrayLike
 
 from jaxloss import checks, reduce
 
-__all__ = ["ClassRows", "along", "class_rows", "class_table", "of_label", "pick", "picked", "row_like"]
+__all__ = [
+    "ClassRows",
+    "IdRows",
+    "along",
+    "class_rows",
+    "class_table",
+    "id_rows",
+    "of_label",
+    "pick",
+    "picked",
+    "row_like",
+]
 
 
 class ClassRows(NamedTuple):
@@ -28,6 +39,34 @@ class ClassRows(NamedTuple):
     valid: Array | float
     """1, or NaN for a row whose integer label is outside the classes: a factor of the row's loss, so that value and
     gradient both are NaN."""
+
+
+class IdRows(NamedTuple):
+    """Rows of scores and one class id for each, masked."""
+
+    scores: Array
+    ids: Array
+    axis: int
+    """The class axis, counted from the end."""
+    where: ArrayLike | None
+    """The mask, without the rows of ``ignore_index``."""
+
+
+def id_rows(
+    name: str,
+    scores: ArrayLike,
+    ids: ArrayLike,
+    *,
+    axis: int,
+    where: ArrayLike | None,
+    ignore_index: int | None = None,
+    arguments: tuple[str, str] = ("logits", "labels"),
+    fill: float = 0,
+) -> IdRows:
+    """Return checked and masked rows for a loss that takes class ids."""
+    scores, ids, axis = checks.integer_rows(name, scores, ids, axis, arguments=arguments)
+    where = reduce.except_label(where, ids, ignore_index)
+    return IdRows(reduce.keep(name, where, scores, axis=axis, fill=fill), reduce.keep(name, where, ids), axis, where)
 
 
 def class_rows(
@@ -48,10 +87,9 @@ def class_rows(
         dense, targets, axis = checks.dense_rows(name, scores, labels, axis, arguments=arguments)
         dense = reduce.keep(name, where, dense, axis=axis, fill=fill)
         return ClassRows(dense, reduce.keep(name, where, targets, axis=axis), axis, where, 1.0)
-    dense, ids, axis = checks.integer_rows(name, scores, labels, axis, arguments=arguments)
-    where = reduce.except_label(where, ids, ignore_index)
-    dense = reduce.keep(name, where, dense, axis=axis, fill=fill)
-    ids = reduce.keep(name, where, ids)
+    dense, ids, axis, where = id_rows(
+        name, scores, labels, axis=axis, where=where, ignore_index=ignore_index, arguments=arguments, fill=fill
+    )
     own = picked(ids, dense.shape, axis)
     valid = (ids >= 0) & (ids < dense.shape[axis])
     return ClassRows(dense, own.astype(dense.dtype), axis, where, jnp.where(valid, 1.0, jnp.nan).astype(dense.dtype))
