@@ -36,7 +36,7 @@ def theirs(logits, ids):
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="counts what XLA:CPU makes of it")
 def test_passes_over_the_logits():
-    """Read for the largest, the label's, the exponentials, their sum and the gradient; stored are exponentials and gradient.
+    """Read for the largest, the label's, the exponentials, their sum and the gradient; two of these are stored.
 
     A sum XLA:CPU hands to a library that reads an array, so that the exponentials are stored for it and the gradient.
     """
