@@ -9,7 +9,7 @@ from jaxloss.verify.case import Inputs, Regime
 from jaxloss.verify.inputs import magnitudes
 
 
-def numbers(small: float = 1e-12, large: float = 1e12) -> Callable:
+def numbers(small: float = 1e-30, large: float = 1e30) -> Callable:
     """Numbers of either sign."""
 
     def draw(rng: np.random.Generator, shape: object, regime: Regime) -> np.ndarray:
@@ -20,7 +20,7 @@ def numbers(small: float = 1e-12, large: float = 1e12) -> Callable:
     return draw
 
 
-def positive(small: float = 1e-12, large: float = 1e12) -> Callable:
+def positive(small: float = 1e-30, large: float = 1e30) -> Callable:
     """Positive numbers of any magnitude."""
 
     def draw(rng: np.random.Generator, shape: object, regime: Regime) -> np.ndarray:
@@ -40,7 +40,7 @@ def logarithms(largest: float = 60.0) -> Callable:
 
     def draw(rng: np.random.Generator, shape: object, regime: Regime) -> np.ndarray:
         if regime == Regime.TINY:
-            return magnitudes(rng, shape, 1e-12, 1e-2)
+            return magnitudes(rng, shape, 1e-30, 1e-2)
         return (largest / 3 if regime in (Regime.HUGE, Regime.SATURATED) else 1.0) * np.clip(
             rng.normal(size=shape), -3, 3
         )

@@ -22,7 +22,7 @@ def _members(names: tuple[str, str], *, members: int, features: int | None = Non
             if features is not None:  # of one size: the directions of vectors of different sizes cancel
                 size = 1e-15 if regime == Regime.TINY else 1e15
                 return size * rng.normal(size=shape), size * rng.normal(size=target)
-            limits = (1e-15, 1e-2) if regime == Regime.TINY else (1e2, 1e15)
+            limits = (1e-30, 1e-2) if regime == Regime.TINY else (1e2, 1e30)
             return magnitudes(rng, shape, *limits), magnitudes(rng, target, *limits)
         if regime == Regime.SATURATED:  # far from the target
             return rng.normal(size=shape), 1e4 * rng.choice([-1.0, 1.0], target)
@@ -57,7 +57,7 @@ def _vectors() -> Inputs:
 
 def _intervals() -> Inputs:
     def draw(rng: np.random.Generator, n: int, regime: Regime, _: int) -> tuple[np.ndarray, ...] | None:
-        size = {Regime.ORDINARY: 1.0, Regime.TINY: 1e-12, Regime.HUGE: 1e12}.get(regime)
+        size = {Regime.ORDINARY: 1.0, Regime.TINY: 1e-30, Regime.HUGE: 1e30}.get(regime)
         if size is None:
             return None
         ends = np.sort(size * rng.normal(size=(2, n)), 0)

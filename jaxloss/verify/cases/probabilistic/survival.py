@@ -14,7 +14,7 @@ def _cohorts() -> Inputs:
 
     def draw(rng: np.random.Generator, n: int, regime: Regime, _: int, m: int) -> tuple[np.ndarray, ...] | None:
         if regime == Regime.TINY:
-            hazards = magnitudes(rng, (n, m), 1e-12, 1e-2)
+            hazards = magnitudes(rng, (n, m), 1e-30, 1e-2)
         elif regime == Regime.ORDINARY:
             hazards = np.clip(rng.normal(size=(n, m)), -2, 2)
         elif regime == Regime.SATURATED:  # one has nearly all of the hazard
@@ -76,7 +76,7 @@ def _causes() -> Inputs:
     def draw(rng: np.random.Generator, n: int, regime: Regime, c: int, m: int) -> tuple[np.ndarray, ...] | None:
         shape = (n, m, 2, c)
         if regime == Regime.TINY:
-            logits = magnitudes(rng, shape, 1e-12, 1e-2)
+            logits = magnitudes(rng, shape, 1e-30, 1e-2)
         elif regime == Regime.SATURATED:  # the likelihood; no two subjects with all of one outcome
             logits = rng.uniform(-20, 4, shape)
         elif regime == Regime.ORDINARY:
