@@ -13,10 +13,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Real
 
 from jaxloss import checks, reduce
-from jaxloss.divergence.samples import squared_distances
-from jaxloss.kernels.lattice import Moves, log_paths
+from jaxloss.kernels.lattice import log_paths
 from jaxloss.numerics.elementary import one_dispatch
 from jaxloss.reduce import Reduction
+from jaxloss.sequence.costs import step_costs
 from jaxloss.sequence.lengths import inside, integers, within
 
 __all__ = ["dilate", "soft_dtw", "soft_dtw_divergence"]
@@ -183,22 +183,21 @@ def _cost(costs: Array, gamma: Array, n: Array, m: Array) -> Array:
     if not rows * columns:
         return jnp.zeros(batch, costs.dtype)
     flat = costs.reshape(math.prod(batch), rows, columns)
-    moves = -flat / gamma
     last = lambda lengths, size: jnp.clip(lengths - 1, 0, size - 1).reshape(len(flat))
-    values = flat[:, 0, 0] - gamma * log_paths(Moves(moves, moves, moves), last(n, rows), last(m, columns))
+    values = -gamma * log_paths(-flat / gamma, last(n, rows), last(m, columns))
     return jnp.where((n == 0) | (m == 0), 0, values.reshape(batch))
 
 
 @one_dispatch
 def _soft_dtw(x: Array, y: Array, gamma: Array, n: Array, m: Array) -> Array:
-    return _cost(squared_distances(x, y), gamma, n, m)
+    return _cost(step_costs(x, y), gamma, n, m)
 
 
 # The share of the alignments that visit a cell is the derivative of the soft minimum in its cost, so that the mean
 # displacement is a derivative along the displacements.
 @one_dispatch
 def _dilate(x: Array, y: Array, gamma: Array, n: Array, m: Array, alpha: Any) -> Array:
-    costs = squared_distances(x, y)
+    costs = step_costs(x, y)
     place = lambda axis, lengths: (
         lax.broadcasted_iota(x.dtype, costs.shape, costs.ndim + axis)
         / jnp.maximum(lengths, 1).astype(x.dtype)[..., None, None]

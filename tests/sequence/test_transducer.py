@@ -24,6 +24,35 @@ def test_lattice_equals_the_sum_over_paths(diagonal):
             np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("weights", ["two moves", "three moves", "cells"])
+def test_second_derivatives_of_the_lattice_are_those_of_the_sum_over_paths(weights):
+    rng = np.random.default_rng(1)
+    row, column = np.array([2, 0, 2]), np.array([3, 2, 0])
+    with jax.enable_x64(True):
+        draw = lambda: jnp.asarray(rng.normal(size=(3, 3, 4)))
+        point, way, across = (
+            draw() if weights == "cells" else Moves(*(draw() for _ in range(3 if weights == "three moves" else 2)))
+            for _ in range(3)
+        )
+
+        def one(weights, b):
+            weights = jax.tree.map(lambda a: a[b], weights)
+            moves = weights if isinstance(weights, Moves) else Moves(weights, weights, weights)
+            first = 0 if isinstance(weights, Moves) else weights[0, 0]
+            return first + reference.log_paths(moves, int(row[b]), int(column[b]))
+
+        due = lambda weights: sum(one(weights, b) for b in range(3))
+        got = lambda weights: jnp.sum(log_paths(weights, jnp.asarray(row), jnp.asarray(column)))
+        results = []
+        for f in (got, due):
+            slope = jax.jit(jax.grad(f))
+            along = lambda w, f=f: jax.jvp(f, (w,), (way,))[1]
+            third = lambda w, along=along: jax.jvp(along, (w,), (across,))[1]
+            results.append((slope(point), jax.grad(along)(point), jax.grad(third)(point)))
+        for mine, theirs in zip(*map(jax.tree.leaves, results), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-12)
+
+
 def _batch(seed=0, batch=3, time=7, n=4, classes=5):
     rng = np.random.default_rng(seed)
     logits = jnp.asarray(rng.normal(size=(batch, time, n + 1, classes)))

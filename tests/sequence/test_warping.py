@@ -107,6 +107,32 @@ def test_float32_keeps_its_digits_over_long_series():
     assert np.max(np.abs(slope - np.asarray(exact))) < 1e-4 * scale
 
 
+def test_float32_keeps_the_digits_of_nearly_equal_series_and_of_displacements():
+    rng = np.random.default_rng(7)
+    x = np.cumsum(rng.normal(size=(1, 200, 2)), 1).astype(np.float32)
+    y = (x[:, 1:] * (1 + 1e-2 * rng.normal(size=x[:, 1:].shape))).astype(np.float32)
+    for loss, bound in (
+        # Differences x - y keep their digits, and so do shares: 400 products of which each is rounded by an ulp.
+        (lambda x, y: soft_dtw(x, y, gamma=10.0), 400**0.5 * 6e-8),
+        # Differences of sums of about 400 displacements of up to 0.1 gamma.
+        (lambda x, y: dilate(x, y, alpha=0.0, gamma=10.0), 1e-4),
+    ):
+        slopes = jax.grad(loss, (0, 1))(jnp.asarray(x), jnp.asarray(y))
+        with jax.enable_x64(True):
+            due = jax.grad(loss, (0, 1))(jnp.asarray(x, jnp.float64), jnp.asarray(y, jnp.float64))
+            due = [np.asarray(slope) for slope in due]
+        for got, exact in zip(slopes, due, strict=True):
+            assert np.max(np.abs(got - exact)) < bound * np.max(np.abs(exact))
+
+
+def test_memory_is_a_few_times_that_of_the_costs():
+    x, y = (jax.ShapeDtypeStruct((2, steps, 8), jnp.float32) for steps in (300, 299))
+    costs = 4 * 2 * 300 * 299
+    for loss, times in ((soft_dtw, 8), (soft_dtw_divergence, 14), (dilate, 34)):
+        compiled = jax.jit(jax.value_and_grad(loss)).lower(x, y).compile()
+        assert compiled.memory_analysis().temp_size_in_bytes < times * costs
+
+
 def test_what_does_not_fit_is_refused():
     x, y = _series()
     with pytest.raises(ValueError, match="soft_dtw: predictions and targets may differ in the axis of steps alone"):
