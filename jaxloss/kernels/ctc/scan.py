@@ -180,8 +180,9 @@ def _scores(logits: Array, live: Array, normalize: bool) -> tuple[Array, Array]:
         return logits, jnp.zeros_like(logits[..., :1])
     top = jnp.max(logits, -1, keepdims=True)
     x = logits - jnp.where(top == -jnp.inf, 0, top)
-    largest = jnp.sum((x == 0).astype(x.dtype), -1, keepdims=True)
-    return x, jnp.sum(jnp.where(x == 0, 0, jnp.exp(x)), -1, keepdims=True) + jnp.maximum(largest - 1, 0)
+    largest = jnp.sum(jnp.where(x == 0, 1, jnp.zeros_like(x)), -1, keepdims=True)
+    others = jnp.sum(jnp.exp(jnp.where(x == 0, -jnp.inf, x)), -1, keepdims=True)
+    return x, others + jnp.maximum(largest - 1, 0)
 
 
 def _emissions(x: Array, rest: Array, live: Array, states: Array, log_zero: Array | None) -> Array:
