@@ -220,6 +220,7 @@ def _ctc(
         labels.reshape(sequences, labels.shape[-1]),
         jnp.where(valid, label_lengths, 0).reshape(sequences),
         valid.reshape(sequences),
+        None,
         blank,
     ).reshape(batch)
     return jnp.where(values == jnp.inf, 0, values) if zero_infinity else values

@@ -296,15 +296,17 @@ def test_forward_mode_and_batching(name):
 
 
 SPEECH = RNG.normal(size=(3, 7, 5))
+GAPS = np.array([[0, 0, 0, 1, 1, 1, 1], [1, 0, 0, 1, 0, 1, 0], [1, 1, 0, 1, 1, 1, 1]], float)
 SPEECH_PADS = np.array([[0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 1, 1]], float)
 WORDS = np.array([[1, 2, 2], [3, 1, 0], [4, 0, 0]])
 WORD_PADS = np.array([[0, 0, 0], [0, 0, 1], [1, 1, 1]], float)
 
 
 @pytest.mark.parametrize("keywords", [{}, {"blank_id": 4, "log_epsilon": -50.0}])
-def test_ctc_is_equal(keywords):
+@pytest.mark.parametrize("pads", [SPEECH_PADS, GAPS], ids=["behind", "between and too many"])
+def test_ctc_is_equal(keywords, pads):
     with jax.enable_x64(True):
-        data = map(jnp.asarray, (SPEECH_PADS, WORDS % 4, WORD_PADS))
+        data = map(jnp.asarray, (pads, WORDS % 4, WORD_PADS))
         call = lambda library: functools.partial(library.ctc_loss_with_forward_probs, **keywords)
         total = lambda library, x, *rest: jnp.sum(library.ctc_loss(x, *rest, **keywords) * jnp.arange(1.0, 4))
         data = tuple(data)

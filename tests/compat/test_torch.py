@@ -86,6 +86,7 @@ CASES = {
         ((X[0], HEAD, IDS[1] % 3), {"linear_bias": BIAS}),
         ((X, HEAD, IDS % 3), {"linear_bias": BIAS, "weight": CLASSES[:3], "ignore_index": 2, "label_smoothing": 0.1}),
         ((X, HEAD, ROWS[:, :3]), {}),
+        ((X[0], HEAD, ROWS[0, :3]), {"weight": CLASSES[:3], "label_smoothing": 0.3}),
         ((X, RNG.normal(size=(3, 2, 5)), np.stack([IDS % 3, IDS % 2], 1)), {"linear_bias": RNG.normal(size=(3, 2))}),
     ],
     "binary_cross_entropy": [
@@ -347,6 +348,10 @@ def test_the_gradient_of_ctc_is_that_of_its_formula():
         ("triplet_margin_loss", (A, P[0], N), {}),
         ("linear_cross_entropy", (X, HEAD[:, :3], IDS), {}),
         ("linear_cross_entropy", (X, HEAD, ROWS[:, :3]), {"ignore_index": 1}),
+        ("linear_cross_entropy", (X, HEAD, IDS[:2] % 3), {}),
+        ("linear_cross_entropy", (X, HEAD, IDS % 3), {"weight": CLASSES}),
+        ("linear_cross_entropy", (X, HEAD, IDS % 3), {"linear_bias": CLASSES}),
+        ("linear_cross_entropy", (X[0], HEAD.reshape(1, 3, 5), IDS[:3]), {}),
     ],
 )
 def test_what_does_not_fit_is_refused(name, arguments, keywords):

@@ -87,6 +87,24 @@ def test_delta_of_trl_is_the_dual_clip():
     )
 
 
+@pytest.mark.parametrize("options", [{}, {"denominator": "per_sequence"}, {"denominator": "fixed", "length": LONGEST}])
+def test_the_gradient_of_cispo_is_the_published_one(options):
+    """MiniMax-M1 (2025), eq. 4 and 5: of E[sg(r) A log pi] the gradient is E[r A grad log pi], r clipped from above."""
+    old = np.concatenate([NEW[:, :2] - np.log([1.5, 1.25]), NEW[:, 2:4] + [0.3, -0.2]], 1)
+    ratios = np.minimum(np.exp(NEW[:, :4] - old), 1 + 0.3)
+    assert (ratios == 1.3).any(0).tolist() == [True, False, False, False]
+    counts = {None: MASK[:, :4].sum(), "per_sequence": 4 * MASK[:, :4].sum(1, keepdims=True), "fixed": 4 * LONGEST}
+    due = -np.where(MASK[:, :4], ratios * ADVANTAGES[:, None], 0) / counts[options.get("denominator")]
+    with jax.enable_x64(True):
+        loss = lambda x: grpo(x, old, ADVANTAGES, variant="cispo", epsilon_high=0.3, where=MASK[:, :4], **options)
+        value, slope = jax.value_and_grad(loss)(jnp.asarray(NEW[:, :4]))
+        np.testing.assert_allclose(slope, due, rtol=1e-13)
+        np.testing.assert_allclose(value, np.sum(due * NEW[:, :4]), rtol=1e-13)
+        # The second derivative is 0: the weights do not move.
+        second = jax.jvp(jax.grad(loss), (jnp.asarray(NEW[:, :4]),), (jnp.ones((4, 4)),))[1]
+        assert np.all(second == 0)
+
+
 @pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"cispo"}))
 def test_the_old_policy_may_be_the_policy_itself(variant):
     """The first step after sampling: every ratio is 1, and the gradient that of the policy, -A over the denominator."""

@@ -46,6 +46,26 @@ def test_gradient_equals_that_of_the_sum_over_alignments():
             assert not np.any(got[i, frames[i] :])
 
 
+@pytest.mark.parametrize("margin", [0.0, 10.0, 20.0, 30.0])
+def test_no_digits_are_lost_where_the_model_is_right(margin):
+    rng = np.random.default_rng(5)
+    labels = rng.integers(1, 8, (4, 10))
+    aligned = np.zeros((4, 60), int)  # a label or a blank for some frames each, in turn
+    aligned[:, np.arange(60) // 3 % 2 == 1] = np.repeat(labels, 3, 1)
+    logits = np.float32(rng.normal(size=(4, 60, 8)) + margin * np.eye(8)[aligned])
+
+    def both(dtype):
+        loss = lambda z: ctc(z, np.full(4, 60), labels, np.full(4, 10), reduction="none")
+        values, pull = jax.vjp(loss, jnp.asarray(logits, dtype))
+        return values, pull(jnp.ones_like(values))[0]
+
+    value, slope = both(jnp.float32)
+    with jax.enable_x64(True):
+        due, due_slope = both(jnp.float64)
+    np.testing.assert_allclose(value, due, rtol=1e-6)
+    np.testing.assert_allclose(slope, due_slope, rtol=0, atol=4e-6 * np.abs(due_slope).max())
+
+
 @pytest.mark.parametrize("blank", [0, 3])
 def test_value_and_gradient_equal_pytorch(blank):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")

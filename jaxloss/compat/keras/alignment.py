@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-import optax
 from jax import Array
 from jax.typing import ArrayLike
 
 from jaxloss import checks
+from jaxloss.kernels.ctc import negative_log_likelihood
 
 __all__ = ["ctc"]
 
+LOG_ZERO = -1e5
+"""Keras' logarithm of 0: a sequence that does not fit into its frames has a loss of 1e5, not inf."""
+
 
 def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Connectionist temporal classification, one value for each sequence; computed by optax.
+    """Connectionist temporal classification, one value for each sequence.
 
     Args:
       y_true: [batch, length] class ids, 0 for padding.
@@ -26,6 +29,9 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
             "ctc: y_true must be [batch, length] and y_pred [batch, frames, classes], "
             f"got {labels.shape} and {y_pred.shape}"
         )
-    lengths = jnp.sum(labels != 0, 1, keepdims=True)
-    paddings = (jnp.arange(labels.shape[1])[None, :] >= lengths).astype(y_pred.dtype)
-    return optax.ctc_loss(y_pred, jnp.zeros(y_pred.shape[:2], y_pred.dtype), labels, paddings)
+    batch, frames, classes = y_pred.shape
+    lengths = jnp.sum(labels != 0, 1, dtype=jnp.int32)
+    behind = jnp.arange(labels.shape[1], dtype=jnp.int32)[None] >= lengths[:, None]
+    valid = jnp.all(((labels >= 0) & (labels < classes)) | behind, 1)
+    log_zero = jnp.asarray(LOG_ZERO, y_pred.dtype)
+    return negative_log_likelihood(y_pred, jnp.full(batch, frames, jnp.int32), labels, lengths, valid, log_zero, 0)

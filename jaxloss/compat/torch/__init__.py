@@ -16,6 +16,7 @@ from jaxloss.compat.torch.embedding import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from jaxloss.compat.torch.linear import linear_cross_entropy
 from jaxloss.compat.torch.margins import (
     hinge_embedding_loss,
     margin_ranking_loss,
@@ -32,7 +33,7 @@ from jaxloss.compat.torch.probabilities import (
     poisson_nll_loss,
 )
 from jaxloss.compat.torch.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from jaxloss.compat.torch.softmax import cross_entropy, linear_cross_entropy, nll_loss
+from jaxloss.compat.torch.softmax import cross_entropy, nll_loss
 
 __all__ = [
     "binary_cross_entropy",

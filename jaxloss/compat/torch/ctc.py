@@ -12,13 +12,10 @@ from jax.typing import ArrayLike
 
 from jaxloss import checks
 from jaxloss.compat.arrays import as_compute, cast
-from jaxloss.compat.ctc_lattice import lattice
 from jaxloss.compat.torch.reductions import check_reduction
+from jaxloss.kernels.ctc import negative_log_likelihood
 
 __all__ = ["ctc_loss"]
-
-IMPOSSIBLE = -1e30
-"""What stands for the logarithm of 0: no sum of other terms is as large."""
 
 
 def ctc_loss(
@@ -50,19 +47,18 @@ def ctc_loss(
     logs = logs[:, None] if single else logs
     if logs.ndim != 3:
         raise ValueError(f"ctc_loss: log_probs must be [T, N, C] or [T, C], got {logs.shape}")
-    frames, batch, _ = logs.shape
+    _, batch, classes = logs.shape
     frame_counts, counts = (jnp.asarray(n, jnp.int32).reshape(-1) for n in (input_lengths, target_lengths))
     if (batch,) != frame_counts.shape or (batch,) != counts.shape:
         came = f"{frame_counts.shape} and {counts.shape}"
         raise ValueError(f"ctc_loss: input_lengths and target_lengths must have shape {(batch,)}, got {came}")
     ids = ids[None] if single and ids.ndim == 1 else ids
     ids = _as_rows(ids, counts, target_lengths) if ids.ndim == 1 else ids
-    absent = jnp.arange(ids.shape[1], dtype=jnp.int32)[None] >= counts[:, None]
-    padded = jnp.arange(frames, dtype=jnp.int32)[None] >= frame_counts[:, None]
-    logs = jnp.where(padded[..., None], 0, logs.swapaxes(0, 1))
-    zero = jnp.asarray(IMPOSSIBLE, logs.dtype)
-    values = -lattice(logs, padded, ids, absent, blank, zero).log_likelihood
-    values = jnp.where(values > -0.1 * IMPOSSIBLE, 0 if zero_infinity else jnp.inf, values)
+    labelled = jnp.arange(ids.shape[1], dtype=jnp.int32)[None] < counts[:, None]
+    valid = jnp.all(((ids >= 0) & (ids < classes)) | ~labelled, 1)
+    given = logs.swapaxes(0, 1), frame_counts, ids, counts, valid
+    values = negative_log_likelihood(*given, None, blank, normalize=False)
+    values = jnp.where(values == jnp.inf, 0, values) if zero_infinity else values
     dtype = jnp.result_type(log_probs)
     if how == "none":
         return cast(values[0] if single else values, dtype)

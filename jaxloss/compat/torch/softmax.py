@@ -14,7 +14,7 @@ from jaxloss.compat.arrays import as_compute, cast, promoted
 from jaxloss.compat.torch.reductions import check_reduction
 from jaxloss.rows.labels import along, class_table, of_label, pick, picked
 
-__all__ = ["cross_entropy", "linear_cross_entropy", "nll_loss"]
+__all__ = ["cross_entropy", "nll_loss"]
 
 
 def cross_entropy(
@@ -83,54 +83,6 @@ def nll_loss(
     x, ids, where, factors = _id_rows(name, as_compute(input)[0], target, weight, ignore_index, axis)
     values = reductions.apply(name, -pick(x, ids, axis), where=where, weights=factors, reduction=how)
     return cast(values, jnp.result_type(input))
-
-
-def linear_cross_entropy(
-    input: ArrayLike,
-    linear_weight: ArrayLike,
-    target: ArrayLike,
-    *,
-    linear_bias: ArrayLike | None = None,
-    weight: ArrayLike | None = None,
-    reduction: str = "mean",
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    options: Any = None,
-) -> Array:
-    """`cross_entropy` of the logits ``input @ linear_weight.T + linear_bias``.
-
-    Args:
-      input: ``[in]`` or ``[batch, in]``.
-      linear_weight: ``[classes, *positions, in]``.
-      target: class ids ``[batch, *positions]``, or probabilities ``[batch, classes, *positions]``.
-      linear_bias: ``[classes, *positions]``.
-      weight, reduction, ignore_index, label_smoothing: as in `cross_entropy`.
-      options: how PyTorch computes it; not looked at.
-    """
-    del options
-    name = "linear_cross_entropy"
-    checks.floating(name, input=input, linear_weight=linear_weight)
-    x, table = jnp.asarray(input), jnp.asarray(linear_weight)
-    if x.ndim not in (1, 2) or table.ndim < 2 or x.shape[-1] != table.shape[-1]:
-        raise ValueError(
-            f"{name}: input must be [in] or [batch, in] and linear_weight [classes, ..., in], "
-            f"got {x.shape} and {table.shape}"
-        )
-    logits = jnp.tensordot(x, table, ((-1,), (-1,)))
-    if linear_bias is not None:
-        if jnp.shape(linear_bias) != table.shape[:-1]:
-            raise ValueError(f"{name}: linear_bias must have shape {table.shape[:-1]}, got {jnp.shape(linear_bias)}")
-        logits = logits + jnp.broadcast_to(linear_bias, logits.shape)
-    if ignore_index is not None and jnp.shape(target) == logits.shape:
-        raise ValueError(f"{name}: ignore_index applies to class ids, got probabilities")
-    return cross_entropy(
-        logits,
-        target,
-        weight,
-        ignore_index=-100 if ignore_index is None else ignore_index,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
 
 
 def _class_axis(name: str, logits: ArrayLike) -> int:

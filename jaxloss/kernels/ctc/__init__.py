@@ -1,5 +1,5 @@
 """Connectionist temporal classification: negative log-likelihood of labels under all their alignments."""
 
-from jaxloss.kernels.ctc.scan import negative_log_likelihood
+from jaxloss.kernels.ctc.scan import forward_variables, negative_log_likelihood
 
-__all__ = ["negative_log_likelihood"]
+__all__ = ["forward_variables", "negative_log_likelihood"]
