@@ -158,7 +158,9 @@ def _with_edges(logits: Array, live: Array, lengths: Array, start: Any, end: Any
 
 
 # r_t(k) is the logarithm of the sum over all tags up to t that end in k, less the score of the tags that are right:
-# r_t(k) = log sum_j e^(r_{t-1}(j) + A_jk) + z_tk - z_ty - A_y'y. Its last logsumexp is the loss.
+# r_t(k) = log sum_j e^(r_{t-1}(j) + A_jk) + z_tk - z_ty - A_y'y. Its last logsumexp is the loss. After 500 frames r is
+# some thousands, of which float32 has three digits after the point, and so would the probabilities: the largest is
+# taken out of each frame and added up apart. What is taken out comes back, so it may be held fixed for the gradient.
 @one_dispatch
 def _surplus(logits: Array, transitions: Array, labels: Array, live: Array) -> Array:
     """The loss of each sequence: inf where a right tag is impossible."""
@@ -177,14 +179,17 @@ def _surplus(logits: Array, transitions: Array, labels: Array, live: Array) -> A
         paths = numerics.logsumexp(surplus[..., :, None] + transitions, -2)
         return relative(scores, label, paths, jnp.sum(jnp.where(pair, transitions, 0), (-2, -1)))
 
-    def step(surplus: Array, frame: tuple[Array, ...]) -> tuple[Array, Array]:
+    def step(surplus: Array, frame: tuple[Array, ...]) -> tuple[Array, tuple[Array, Array]]:
         *data, exists = frame
         moved, own = advance(surplus, *data, transitions)
-        return jnp.where(exists[..., None], moved, surplus), exists & (own == -jnp.inf)
+        surplus = jnp.where(exists[..., None], moved, surplus)
+        largest = lax.stop_gradient(jnp.max(surplus, -1))
+        largest = jnp.where(jnp.isfinite(largest), largest, 0)
+        return surplus - largest[..., None], (exists & (own == -jnp.inf), largest)
 
     first = lambda a, axis: jnp.moveaxis(a, axis, 0)
     scores, labels, live = first(logits, -2), first(labels, -1), first(live, -1)
     begun, own = relative(scores[0], labels[0], jnp.zeros_like(scores[0]), jnp.zeros(batch, scores.dtype))
-    surplus, impossible = lax.scan(step, begun, (scores[1:], labels[:-1], labels[1:], live[1:]))
-    values = jnp.where(live[0], numerics.logsumexp(surplus, -1), 0)
+    surplus, (impossible, largest) = lax.scan(step, begun, (scores[1:], labels[:-1], labels[1:], live[1:]))
+    values = jnp.where(live[0], numerics.logsumexp(surplus, -1) + jnp.sum(largest, 0), 0)
     return jnp.where((live[0] & (own == -jnp.inf)) | jnp.any(impossible, 0), jnp.inf, values)

@@ -102,6 +102,26 @@ class TestEveryImplementation:
             atol = float(jnp.finfo(jnp.bfloat16).eps) * float(jnp.max(jnp.abs(b)))
             np.testing.assert_allclose(a.astype(jnp.float32), b, rtol=0, atol=atol)
 
+    @pytest.mark.parametrize("tied", [False, True])
+    def test_slopes_below_the_smallest_float16(self, implementation, tied):
+        # 2000 tokens of 1000 classes: a slope of the mean is 5e-7, of which float16 keeps four bits.
+        free, loss = problem(2000, 8, 1000, dtype=jnp.float16, tied=tied)
+        scaled = lambda loss: lambda *free: 2.0**14 * loss(*free)  # so that the result is none of these
+        got = outcome(free, scaled(lambda *free: loss(*free, implementation=implementation)))
+        wide = [a.astype(jnp.float32) for a in free]
+        due = outcome(wide, scaled(lambda *free: loss(*free, implementation="reference")))
+        np.testing.assert_allclose(got[0], due[0], rtol=1e-6)
+        for a, b in zip(got[1], due[1], strict=True):
+            atol = float(jnp.finfo(jnp.float16).eps) * float(jnp.max(jnp.abs(b)))
+            np.testing.assert_allclose(a.astype(jnp.float32), b, rtol=0, atol=atol)
+
+    def test_a_wrong_label_in_float16_spoils_no_other_token(self, implementation):
+        free, _ = problem(8, dtype=jnp.float16)
+        labels = jnp.arange(8).at[3].set(99)
+        slope = jax.grad(lambda h: linear_softmax_cross_entropy(h, free[1], labels, implementation=implementation))
+        spoilt = jnp.any(jnp.isnan(slope(free[0])), -1)
+        assert list(spoilt) == [i == 3 for i in range(8)]
+
     @pytest.mark.parametrize("reduction", ["mean", "none"])
     def test_second_derivatives(self, implementation, reduction):
         with jax.enable_x64(True):

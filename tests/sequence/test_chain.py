@@ -113,3 +113,22 @@ def test_what_does_not_fit_is_refused():
         linear_chain_crf(logits, labels, LENGTHS, transitions, start=start[:2])
     with pytest.raises(TypeError, match="viterbi: lengths must be integers"):
         viterbi(logits, LENGTHS.astype(jnp.float32), transitions)
+
+
+@pytest.mark.parametrize("scale", [1, 10])
+def test_the_gradient_of_a_long_sequence_keeps_its_digits(scale):
+    time, classes = 600, 6
+    rng = np.random.default_rng(3)
+    logits = np.float32(scale * rng.normal(size=(2, time, classes)))
+    transitions = np.float32(rng.normal(size=(classes, classes)))
+    labels = rng.integers(0, classes, (2, time))
+    loss = lambda z, a: linear_chain_crf(z, labels, np.array([time, time // 2]), a)
+    step = jax.jit(jax.value_and_grad(loss, (0, 1)))
+    value, slopes = step(logits, transitions)
+    with jax.enable_x64(True):
+        due, slopes_due = step(np.float64(logits), np.float64(transitions))
+    # Each frame rounds the probabilities by some ulp, this way or that.
+    limit = 4 * np.sqrt(time) * np.finfo(np.float32).eps
+    np.testing.assert_allclose(value, due, rtol=limit)
+    for mine, theirs in zip(slopes, slopes_due, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=limit * np.max(np.abs(theirs)))

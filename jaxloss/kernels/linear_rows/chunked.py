@@ -140,15 +140,27 @@ def _of_part(
     part: Projection, slope: Array, want: Projection, exists: Array | None, dtype: DTypeLike, tied: bool
 ) -> Projection:
     """Return the gradients of what makes the logits, None for what is not wanted."""
-    narrow = slope.astype(part.hidden.dtype)
+    factor = _within_float16(slope) if part.hidden.dtype == jnp.float16 else 1
+    narrow = (slope * factor).astype(part.hidden.dtype)
     pair = (narrow, part.hidden) if tied else (part.hidden, narrow)
     kept = slope if exists is None else jnp.where(exists[:, None], slope, 0)
     slopes: Any = (
-        _product(narrow, part.kernel, 1, 0 if tied else 1, dtype) if want.hidden else None,
-        _product(*pair, 0, 0, dtype) if want.kernel else None,
+        _product(narrow, part.kernel, 1, 0 if tied else 1, dtype) / factor if want.hidden else None,
+        _product(*pair, 0, 0, dtype) / factor if want.kernel else None,
         jnp.sum(kept, 0) if want.bias else None,
     )
     return Projection(*slopes)
+
+
+def _within_float16(slope: Array) -> Array:
+    """Return a power of two that brings the largest slope just below 2^15.
+
+    Probabilities over the number of tokens are below the smallest normal float16, 2^-14, and no scaling of the loss
+    helps: these slopes are made before its cotangent is known.
+    """
+    size = lax.stop_gradient(jnp.max(jnp.where(jnp.isfinite(slope), jnp.abs(slope), 0)))
+    _, exponent = jnp.frexp(size)  # 0 for 0
+    return jnp.ldexp(jnp.ones((), slope.dtype), jnp.clip(15 - exponent, -100, 100))
 
 
 def _split(operands: Any, wanted: Any) -> tuple[list[Array], Any]:
