@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.numerics.order import ascending_order, permute, put_back
 from jaxloss.numerics.slopes import with_slopes
 from jaxloss.probabilistic.parameters import predicted
 from jaxloss.reduce import Reduction
@@ -172,7 +173,7 @@ def _crps_gaussian(r: Array, stddev: Array) -> Array:
 @one_dispatch
 def _sorted_sum(x: Array, y: Array, fair: Array) -> Array:
     members = x.shape[-1]
-    x, y = jnp.sort(x, -1), y[..., None]
+    x, y = permute(x, ascending_order(x)), y[..., None]
     i = lax.broadcasted_iota(jnp.int32, (*x.shape[:-1], members - 1), x.ndim - 1).astype(x.dtype) + 1
     one = fair.astype(x.dtype)
     pairs = members * (members - one)
@@ -186,11 +187,9 @@ def _sorted_sum(x: Array, y: Array, fair: Array) -> Array:
 
 @one_dispatch
 def _slopes(x: Array, y: Array, fair: Array) -> Array:
-    """The derivatives in the members, from their ranks: of what was sorted along, sorted back."""
-    members, last = x.shape[-1], x.ndim - 1
-    place = lax.broadcasted_iota(jnp.int32, x.shape, last)
-    order = lax.sort((x, place), dimension=last, num_keys=1)[1]
-    rank = lax.sort((order, place), dimension=last, num_keys=1)[1].astype(x.dtype) + 1
+    """The derivatives in the members, from their ranks."""
+    members = x.shape[-1]
+    rank = put_back(lax.broadcasted_iota(jnp.int32, x.shape, x.ndim - 1), ascending_order(x)).astype(x.dtype) + 1
     one = fair.astype(x.dtype)
     pairs = members * (members - one)
     side = jnp.sign(x - y[..., None])

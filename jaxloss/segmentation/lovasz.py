@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from jaxloss import checks
 from jaxloss.numerics.elementary import one_dispatch
+from jaxloss.numerics.order import ascending_order, permute, put_back
 from jaxloss.reduce import Reduction
 from jaxloss.segmentation.regions import Regions, binary_regions, class_regions
 
@@ -137,20 +138,17 @@ def _errors(keys: Array, hinge: bool) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _extension(keys: Array, own: Array, hinge: bool) -> Array:
-    keys, own = lax.sort((keys, own), dimension=keys.ndim - 1, num_keys=1)
-    return jnp.sum(_errors(keys, hinge) * _weights(own, keys.dtype), -1)
+    order = ascending_order(keys)
+    return jnp.sum(_errors(permute(keys, order), hinge) * _weights(permute(own, order), keys.dtype), -1)
 
 
 # Between two orders of the errors the extension is linear: the weights are its gradient, put back in the order of the
-# pixels by a second sort (a scatter is serial on the CPU).
+# pixels.
 @_extension.defjvp
 def _(hinge: bool, primals: tuple, tangents: tuple) -> tuple:
     keys, own = primals
-    axis = keys.ndim - 1
-    tagged = 2 * lax.broadcasted_iota(jnp.int32, keys.shape, axis) + own.astype(jnp.int32)
-    _, tagged = lax.sort((lax.stop_gradient(keys), tagged), dimension=axis, num_keys=1)
-    weights = _weights((tagged & 1) == 1, keys.dtype)
-    _, weights = lax.sort((tagged, weights), dimension=axis, num_keys=1)
+    order = ascending_order(keys)
+    weights = put_back(_weights(permute(own, order), keys.dtype), order)
     slopes = jnp.where(keys < 1, -weights, 0) if hinge else -weights
     return jnp.sum(_errors(keys, hinge) * weights, -1), jnp.sum(slopes * tangents[0], -1)
 
