@@ -115,6 +115,16 @@ class TestEveryImplementation:
             atol = float(jnp.finfo(jnp.float16).eps) * float(jnp.max(jnp.abs(b)))
             np.testing.assert_allclose(a.astype(jnp.float32), b, rtol=0, atol=atol)
 
+    def test_slopes_below_the_smallest_float16_of_values_that_are_averaged_outside(self, implementation):
+        (hidden, kernel), _ = problem(2000, 8, 1000, dtype=jnp.float16)
+        labels = jnp.arange(2000) % 1000
+        loss = lambda h, w, **more: jnp.mean(linear_softmax_cross_entropy(h, w, labels, reduction="none", **more))
+        hidden, kernel = hidden / 1024, kernel * 1024  # so that the gradient is none of these
+        got = jax.grad(loss)(hidden, kernel, implementation=implementation)
+        due = jax.grad(loss)(hidden.astype(jnp.float32), kernel.astype(jnp.float32), implementation="reference")
+        atol = float(jnp.finfo(jnp.float16).eps) * float(jnp.max(jnp.abs(due)))
+        np.testing.assert_allclose(got.astype(jnp.float32), due, rtol=0, atol=atol)
+
     def test_a_wrong_label_in_float16_spoils_no_other_token(self, implementation):
         free, _ = problem(8, dtype=jnp.float16)
         labels = jnp.arange(8).at[3].set(99)

@@ -234,4 +234,6 @@ def _narrowed(logits: Array, dtype: DTypeLike) -> Array:
 @_narrowed.defjvp
 def _(dtype, primals, tangents):
     (change,) = tangents
-    return primals[0], change if dtype == change.dtype else change.astype(dtype).astype(change.dtype)
+    # A probability over the number of tokens is below the range of float16.
+    narrows = dtype not in (change.dtype, jnp.float16)
+    return primals[0], change.astype(dtype).astype(change.dtype) if narrows else change
