@@ -167,10 +167,10 @@ def _standardized_square(gap: Array, logvar: Array) -> Array:
 # As sum_c p_c a'_c = 0, that is log(1 + sum_c p_c (e^a'_c - 1 - a'_c)), a sum of positive terms.
 
 
-def _excess(p: Array, change: Array, exponent: Array) -> Array:
-    """The terms p (e^a' - 1 - a'), given the exponent log p + a', in which a large logit of p cancels."""
+def _excess(p: Array, change: Array, moved: Array, exponent: Array) -> Array:
+    """The terms p (e^a' - 1 - a'), given p a' and the exponent log p + a', in which a large logit of p cancels."""
     near = (change > -1) & (change < 2)
-    far = jnp.exp(exponent) - p * (1 + change)
+    far = jnp.exp(exponent) - (p + moved)
     return jnp.where(near, p * numerics.exp_excess(jnp.where(near, change, 0)), far)
 
 
@@ -194,7 +194,7 @@ def _bernoulli_kl(a: Array, b: Array) -> Array:
     p, not_p = numerics.sigmoid(a), numerics.sigmoid(-a)
     heads, tails = not_p * (b - a), -p * (b - a)
     down = tails - numerics.softplus(a)
-    small = _excess(p, heads, b + down) + _excess(not_p, tails, down)
+    small = _excess(p, heads, p * heads, b + down) + _excess(not_p, tails, not_p * tails, down)
     moderate = jnp.maximum(b, 0) + down < 2
     return jnp.where(moderate, jnp.log1p(jnp.where(moderate, small, 0)), numerics.softplus(b) + down)
 
@@ -202,8 +202,8 @@ def _bernoulli_kl(a: Array, b: Array) -> Array:
 class _Rows(NamedTuple):
     divergence: Array
     p: Array
-    change: Array
-    """a', 0 where a class is impossible."""
+    moved: Array
+    """p a', 0 where a class is impossible: representable where p is not."""
     difference: Array
     """q - p."""
 
@@ -215,40 +215,71 @@ def _tempered(logits: Array, temperature: Any) -> Array:
     return logits if temperature == 1 else logits / temperature
 
 
-def _softmax(logits: Array, axis: int) -> tuple[Array, Array, Array]:
-    """Return the softmax (0 if no class is possible), the largest logit and the logarithm of the sum relative to it."""
+def _largest(logits: Array, axis: int) -> Array:
+    """The largest logit, 0 if no class is possible."""
     top = jnp.max(logits, axis, keepdims=True)
-    top = jnp.where(top == -jnp.inf, 0, top)
-    e = jnp.exp(logits - top)
+    return jnp.where(top == -jnp.inf, 0, top)
+
+
+def _lost(x: Array, y: Array) -> Array:
+    """What x - y lacks by its rounding, exactly."""
+    difference = x - y
+    back = difference - x
+    return (x - (difference - back)) - (y + back)
+
+
+def _gap(a: Array, own_a: Array, b: Array, own_b: Array) -> Array:
+    """(b - own_b) - (a - own_a), rounded once, be the logits nearly equal or one of them huge."""
+    each, own = b - a, own_b - own_a
+    return (each - own) + (_lost(each, own) + (_lost(b, a) - _lost(own_b, own_a)))
+
+
+def _mass(e: Array, axis: int) -> Array:
+    """The sum of exponentials, 1 if no class is possible."""
     total = jnp.sum(e, axis, keepdims=True)
-    total = jnp.where(total == 0, 1, total)
-    return e / total, top, jnp.log(total)
+    return jnp.where(total == 0, 1, total)
 
 
 # d(l) = sum_c (q - p)_c db_c - p_c a'_c da_c, where p, q and a' move as p (da - sum(p da)), q (db - sum(q db)) and
 # (db - da) - sum(p (db - da)) - sum(p a' da).
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _categorical_kl(a: Array, b: Array, axis: int) -> _Rows:
-    (p, top_of_a, log_mass), (q, _, _) = _softmax(a, axis), _softmax(b, axis)
     both = (a != -jnp.inf) & (b != -jnp.inf)  # where p is 0, e^exponent is all of the term
-    gap = jnp.where(both, jnp.where(both, b, 0) - jnp.where(both, a, 0), 0)
+    top_of_a, top_of_b = _largest(a, axis), _largest(b, axis)
+    # The change is relative to that of the likeliest class of p: others may be of no weight, and huge.
+    own = jnp.max(jnp.where(a == top_of_a, b, -jnp.inf), axis, keepdims=True)
+    own = jnp.where(own == -jnp.inf, top_of_b, own)
+    gap = jnp.where(both, _gap(jnp.where(both, a, 0), top_of_a, jnp.where(both, b, 0), own), 0)
+    scores, e = b - own, jnp.exp(b - top_of_b)
+    a = a - top_of_a
+    # A probability that underflows may have a logarithm by which it does not: a product of roots takes it in between.
+    root = jnp.exp(0.5 * a)
+    mass = _mass(root * root, axis)
+    root = root / jnp.sqrt(mass)
+    p, q = root * root, e / _mass(e, axis)
     # Twice: what rounding has left of the mean is a mean of small numbers.
-    mean = jnp.sum(p * gap, axis, keepdims=True)
-    rest = jnp.sum(p * (gap - mean), axis, keepdims=True)
+    mean = jnp.sum(root * (root * gap), axis, keepdims=True)
+    rest = jnp.sum(root * (root * (gap - mean)), axis, keepdims=True)
     change = jnp.where(both, (gap - mean) - rest, 0)
-    exponent = ((b - top_of_a) - mean) - (rest + log_mass)
-    small = jnp.sum(jnp.where(both, _excess(p, change, exponent), jnp.exp(exponent)), axis, keepdims=True)
+    moved = root * (root * change)
+    exponent = (scores - mean) - (rest + jnp.log(mass))
+    small = jnp.sum(jnp.where(both, _excess(p, change, moved, exponent), jnp.exp(exponent)), axis, keepdims=True)
     top = jnp.max(exponent, axis, keepdims=True)
-    moderate = top < 2
-    safe = jnp.where(moderate, 0, top)
-    large = safe + jnp.log(jnp.sum(jnp.where(moderate, 1, jnp.exp(exponent - safe)), axis, keepdims=True))
-    divergence = jnp.where(moderate, jnp.log1p(jnp.where(moderate, small, 0)), large)
+    # Where a class of p is impossible in q, the others alone have no mean of 0.
     impossible = jnp.any((a != -jnp.inf) & (b == -jnp.inf), axis, keepdims=True)
-    divergence = jnp.where(impossible, jnp.inf, divergence)
-    d = change - jnp.where(impossible, 0, divergence)
-    near = both & (jnp.abs(d) < 1)
-    difference = jnp.where(near, p * numerics.expm1(jnp.where(near, d, 0)), q - p)
-    return _Rows(jnp.squeeze(divergence, axis), p, change, difference)
+    moderate = (top < 2) & ~impossible
+    safe = jnp.where(moderate | (top == -jnp.inf), 0, top)
+    large = safe + jnp.log(jnp.sum(jnp.where(moderate, 1, jnp.exp(exponent - safe)), axis, keepdims=True))
+    log_sum = jnp.where(moderate, jnp.log1p(jnp.where(moderate, small, 0)), large)
+    d = change - log_sum  # log q - log p, as good as the terms are small
+    # Of a class that has most of both, the difference of what they leave to the others, unless all classes are close.
+    most = (p > 0.5) & (q > 0.5)
+    apart = jnp.max(jnp.abs(change), axis, keepdims=True) > 4
+    near = both & (jnp.abs(d) < 1) & (jnp.abs(change) < 4) & ~(most & apart)
+    others = (jnp.sum(jnp.where(most, 0, share), axis, keepdims=True) for share in (p, q))
+    far = jnp.where(most, jnp.subtract(*others), q - p)
+    difference = jnp.where(near, p * numerics.expm1(jnp.where(near, d, 0)), far)
+    return _Rows(jnp.squeeze(jnp.where(impossible, jnp.inf, log_sum), axis), p, moved, difference)
 
 
 def _categorical_kl_jvp(axis: int, primals: Any, tangents: Any) -> tuple[_Rows, _Rows]:
@@ -256,16 +287,16 @@ def _categorical_kl_jvp(axis: int, primals: Any, tangents: Any) -> tuple[_Rows, 
     p, q = rows.p, rows.p + rows.difference
     total = lambda x: jnp.sum(x, axis, keepdims=True)
     divergence = jnp.zeros_like(total(p))
-    dp, dq, change = (jnp.zeros_like(p) for _ in range(3))
+    dp, dq, moved = (jnp.zeros_like(p) for _ in range(3))
     if not isinstance(da, SymbolicZero):
-        divergence -= total(p * rows.change * da)
+        divergence -= total(rows.moved * da)
         dp += p * (da - total(p * da))
-        change -= (da - total(p * da)) + total(p * rows.change * da)
+        moved += (rows.moved - p) * (da - total(p * da)) - p * total(rows.moved * da)
     if not isinstance(db, SymbolicZero):
         divergence += total(rows.difference * db)
         dq += q * (db - total(q * db))
-        change += db - total(p * db)
-    return rows, _Rows(jnp.squeeze(divergence, axis), dp, change, dq - dp)
+        moved += p * (db - total(p * db))
+    return rows, _Rows(jnp.squeeze(divergence, axis), dp, moved, dq - dp)
 
 
 _categorical_kl.defjvp(_categorical_kl_jvp, symbolic_zeros=True)

@@ -117,9 +117,7 @@ class _Mixture(NamedTuple):
 
 def _mixture(student: Array, teacher: Array, beta: Array, axis: int) -> _Mixture:
     p, q = softmax(student, (axis,)), softmax(teacher, (axis,))
-    # Where a class is impossible for one of the two alone, their divergence is infinite and of no help.
-    lopsided = jnp.any((student == -jnp.inf) != (teacher == -jnp.inf), axis, keepdims=True)
-    gap = jnp.where(lopsided, p - q, divergence_rows(teacher, student, axis).difference)
+    gap = divergence_rows(teacher, student, axis).difference
     return _Mixture(p, q, beta * q + (1 - beta) * p, beta * gap, (beta - 1) * gap)
 
 
