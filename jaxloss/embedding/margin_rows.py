@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.typing import ArrayLike
 
 from jaxloss import checks, reduce
@@ -42,7 +42,7 @@ def cross_entropy(name: str, head: Head, handicap: Any) -> Array:
     others = head.scale * ((head.cosines - best) + jnp.where(lead > 0, 0, lead))
     own = head.scale * jnp.where(lead > 0, -lead, jnp.where(jnp.isnan(lead), lead, 0))
     scores = jnp.where(label, own, others)
-    return of_ids(scores, head.labels, lax.stop_gradient(jnp.squeeze(own, axis)), axis).nll
+    return of_ids(scores, head.labels, jnp.squeeze(own, axis), axis).nll
 
 
 def head_rows(

@@ -139,18 +139,22 @@ def _(axis, primals, tangents):
 
 
 def _softmax(scores: Array, axis: int) -> tuple[Array, Array, Array, Array]:
-    """Return p, 1 - p, log sum exp(d) and whether any class is possible; the derivatives are the caller's."""
+    """Return p, 1 - p, log sum exp(d) and whether any class is possible; the derivatives are the caller's.
+
+    In a scan of which the second derivative is taken jax forgets the caller's rule and differentiates this: the scores
+    of the largest, which are 0 and change no value, are there for their derivative of 1, which is that of exp.
+    """
     limits = jnp.finfo(scores.dtype)
     # The largest is left out of the sum. Several may be equal, and then count: they are marked by the smallest negative
     # number, which no sum notices and which the floor turns into -1. A second sum of one array costs a third of
     # writing and summing an array that tells them.
     rounded = jnp.minimum(jnp.exp(scores), 1 - limits.epsneg)
-    marked = jnp.where(scores == 0, -limits.tiny, rounded)
+    marked = jnp.where(scores == 0, scores - limits.tiny, rounded)
     largest = -jnp.sum(jnp.floor(marked), axis, keepdims=True)
     rest = jnp.maximum(jnp.sum(marked, axis, keepdims=True), 0) + (largest - 1)
     inverse = 1 / jnp.where(largest == 0, 1, 1 + rest)
-    p = jnp.where(marked < 0, inverse, marked * inverse)
-    return p, jnp.where(marked < 0, rest * inverse, 1 - p), jnp.log1p(rest), largest != 0
+    p = jnp.where(marked < 0, (1 + scores) * inverse, marked * inverse)
+    return p, jnp.where(marked < 0, (rest - scores) * inverse, 1 - p), jnp.log1p(rest), largest != 0
 
 
 # With Y = sum_c y_c: nll = Y log_total - sum_c y_c d_c, a sum of positive terms. Its derivative Y p_c - y_c is computed
@@ -230,7 +234,7 @@ class LabelledRows(NamedTuple):
         """Return sum_c y_c function(-log p_c) of each row, each class times its factor if there are any."""
         scores, labels, axis = self.scores, self.labels, self.axis
         if checks.labels_are_integers(labels):
-            values = function(of_ids(scores, labels, lax.stop_gradient(pick(scores, labels, axis)), axis).nll)
+            values = function(of_ids(scores, labels, pick(scores, labels, axis), axis).nll)
             return values if factors is None else values * of_label(factors, labels)
         # A label of 0 on an impossible class contributes 0.
         nll = surprises(scores, axis).nll
