@@ -116,22 +116,25 @@ def pair_distances(embeddings: Array) -> Array:
     with normalized embeddings in float32, the distance of equal vectors would be up to 1e-3. The slope at distance 0
     is 0.
     """
-    size = lax.stop_gradient(jnp.max(jnp.abs(embeddings), (-2, -1), keepdims=True, initial=0))
-    scale = power_of_two(size)
-    return _distances(embeddings * scale) * (1 / scale)
+    size = jnp.max(jnp.abs(embeddings), (-2, -1), keepdims=True, initial=0)
+    return _distances(embeddings, lax.stop_gradient(power_of_two(size)))
 
 
 # The sum of squares is one loop in which nothing is stored, at 4 times the price of a product of matrices on the CPU.
+# Of its derivative (x_i - x_j).(dx_i - dx_j) / D, x and D are scaled: over the scale and then times it, the cotangent
+# of a mean would underflow.
 @jax.custom_jvp
-def _distances(x: Array) -> Array:
+def _distances(x: Array, scale: Array) -> Array:
+    x = x * scale
     difference = x[..., :, None, :] - x[..., None, :, :]
-    return jnp.sqrt(jnp.sum(difference * difference, -1))
+    return jnp.sqrt(jnp.sum(difference * difference, -1)) * (1 / scale)
 
 
 @_distances.defjvp
 def _(primals, tangents):
-    distances = _distances(*primals)
-    return distances, _approach(*primals, *tangents) * reciprocal(distances)
+    x, scale = primals
+    distances = _distances(x, scale)
+    return distances, _approach(x * scale, tangents[0]) * reciprocal(distances * scale)
 
 
 _distances = one_dispatch(_distances)
