@@ -77,7 +77,10 @@ def neural_ndcg(
 
 @partial(one_dispatch, static_argnums=(0, 1, 2))
 def _neural_ndcg(gain: str, k: int | None, scalings: int, scores: Array, labels: Array, lists: Lists) -> Array:
-    matrix = _matrix(scores, lists)
+    # Only differences of scores count, and an entry of P multiplies each by the number of items. The middle of a list
+    # is the same number for all of it; a sum may round from item to item.
+    middle = 0.5 * lists.largest(scores) - 0.5 * lists.largest(-scores)
+    matrix = _matrix(lists.known(scores - jnp.where(jnp.isfinite(middle), middle, 0), 0), lists)
     gains = lists.known(relative_gain(labels, gain, lists), 0)
     rows = columns = lists.known(jnp.ones_like(scores), 0)
 

@@ -48,3 +48,18 @@ def test_blocks_that_do_not_divide_the_list(monkeypatch):
     got = step(scores)
     jax.clear_caches()
     jax.tree.map(lambda g, d: np.testing.assert_allclose(g, d, rtol=1e-4, atol=1e-6), got, due)
+
+
+@pytest.mark.parametrize("options", [{}, {"segments": jnp.arange(100) % 2}, {"where": jnp.arange(100) % 7 != 1}])
+def test_scores_far_from_0_keep_the_digits_of_their_differences(options):
+    rng = np.random.default_rng(0)
+    scores = np.float32(1000 + rng.normal(size=100))
+    labels = np.float32(rng.integers(0, 4, 100))
+    step = jax.jit(jax.value_and_grad(lambda s: jaxloss.neural_ndcg(s, labels, scalings=2, **options)))
+    value, slope = step(scores)
+    with jax.enable_x64(True):
+        due, slope_due = step(np.float64(scores))
+    # An exponent is up to the number of items times a score: of 3 and not of 1000.
+    limit = 4 * 100 * 3 * np.finfo(np.float32).eps
+    np.testing.assert_allclose(value, due, rtol=limit)
+    np.testing.assert_allclose(slope, slope_due, rtol=0, atol=limit * np.max(np.abs(slope_due)))
