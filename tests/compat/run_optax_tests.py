@@ -10,6 +10,7 @@ import pkgutil
 import unittest
 
 import optax.losses
+from own_tests import Outcomes
 
 from jaxloss.compat import optax as ours
 
@@ -23,24 +24,6 @@ def counted(name, function):
         return function(*args, **kwargs)
 
     return call
-
-
-class Outcomes(unittest.TestResult):
-    def __init__(self):
-        super().__init__()
-        self.outcomes = {}
-
-    def addSuccess(self, test):
-        self.outcomes.setdefault(test.id(), "passed")
-
-    def addFailure(self, test, err):
-        self.outcomes[test.id()] = self._exc_info_to_string(err, test)[-2000:]
-
-    addError = addFailure
-
-    def addSubTest(self, test, subtest, err):
-        if err is not None:
-            self.addFailure(test, err)
 
 
 parts = [module.name for module in pkgutil.iter_modules(optax.losses.__path__)]

@@ -27,7 +27,7 @@ def own_tests():
         pytest.skip("Keras is not installed")
     if not (Path(found.origin).parent / "src/losses/losses_test.py").exists():
         pytest.skip("this Keras ships no tests")
-    runner = Path(__file__).with_name("run_keras_tests.py")
+    runner = Path(__file__).parents[1] / "run_keras_tests.py"
     run = subprocess.run([sys.executable, str(runner)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     return json.loads(run.stdout.splitlines()[-1])

@@ -10,27 +10,9 @@ import unittest
 
 os.environ["KERAS_BACKEND"] = "jax"
 import keras.src.losses.losses as theirs
+from own_tests import Outcomes
 
 from jaxloss.compat import keras as ours
-
-
-class Outcomes(unittest.TestResult):
-    def __init__(self):
-        super().__init__()
-        self.outcomes = {}
-
-    def addSuccess(self, test):
-        self.outcomes.setdefault(test.id(), "passed")
-
-    def addFailure(self, test, err):
-        self.outcomes[test.id()] = self._exc_info_to_string(err, test)[-2000:]
-
-    addError = addFailure
-
-    def addSubTest(self, test, subtest, err):
-        if err is not None:
-            self.addFailure(test, err)
-
 
 swapped = [name for name in dir(ours) if not name.startswith("_") and hasattr(theirs, name)]
 swapped = [
