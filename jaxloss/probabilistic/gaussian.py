@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, reduce
 from jaxloss.numerics.gamma import HALF_LOG_2PI
+from jaxloss.numerics.pairs import ratio
 from jaxloss.probabilistic.parameters import predicted, spread_of
 from jaxloss.reduce import Reduction
 
@@ -72,10 +73,11 @@ def gaussian_nll(
 
 def standardized(kind: str, residuals: Array, spread: Array) -> tuple[Array, Array]:
     """Return the logarithm of the standard deviation, and the residuals in units of it."""
+    # By `ratio`: the derivative of x / y has a factor y^-2, which leaves the range long before the product does.
     if kind == "log_variance":
         # In two steps: the square of the ratio may be representable where e^-s is not.
         quarter = jnp.exp(-0.25 * spread)
         return 0.5 * spread, (residuals * quarter) * quarter
     if kind == "variance":
-        return 0.5 * jnp.log(spread), residuals / jnp.sqrt(spread)
-    return jnp.log(spread), residuals / spread
+        return 0.5 * jnp.log(spread), ratio(residuals, jnp.sqrt(spread))
+    return jnp.log(spread), ratio(residuals, spread)

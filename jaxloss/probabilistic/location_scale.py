@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Real
 
 from jaxloss import numerics, reduce
 from jaxloss.numerics.gamma import HALF_LOG_2PI
+from jaxloss.numerics.pairs import ratio
 from jaxloss.numerics.slopes import with_slopes
 from jaxloss.probabilistic.parameters import predicted
 from jaxloss.reduce import Reduction
@@ -48,7 +49,7 @@ def laplace_nll(
     """
     data = {"location": location, "targets": targets}
     location, targets, scale = predicted("laplace_nll", where, data, {"scale": (scale, {"above": 0})})
-    values = jnp.abs((location - targets) / scale) + (jnp.log(scale) + math.log(2))
+    values = jnp.abs(ratio(location - targets, scale)) + (jnp.log(scale) + math.log(2))
     return reduce.apply("laplace_nll", values, where=where, weights=weights, reduction=reduction)
 
 
@@ -135,5 +136,5 @@ def _tail(r: Array, scale: Array, df: Array) -> Array:
 # log(2 pi) / 2 + x (u - log(1 + u)) + s(x) - s(x + 1/2), u = 1 / (2x).
 def _normalizer(df: Array) -> Array:
     x = 0.5 * df
-    gap = x * numerics.log1p_excess(1 / df)
+    gap = x * numerics.log1p_excess(ratio(jnp.ones_like(df), df))
     return HALF_LOG_2PI + (gap + (numerics.stirling(x) - numerics.stirling(x + 0.5)))

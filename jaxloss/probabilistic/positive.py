@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
+from jaxloss.numerics.pairs import ratio
 from jaxloss.numerics.slopes import with_slopes
 from jaxloss.probabilistic.parameters import predicted
 from jaxloss.reduce import Reduction
@@ -53,7 +54,7 @@ def gamma_nll(
     name, parameters = "gamma_nll", {"concentration": (concentration, {"above": 0})}
     mean, targets, alpha = predicted(name, where, {"mean": mean, "targets": targets}, parameters)
     normalizer = numerics.log_ratio(targets, alpha) + numerics.log_factorial_excess(alpha)
-    values = alpha * relative_excess(targets, mean) + normalizer
+    values = _weighted_excess(targets, mean, alpha) + normalizer
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
 
 
@@ -95,9 +96,18 @@ def tweedie(
     return reduce.apply("tweedie", values, where=where, weights=weights, reduction=reduction)
 
 
-# The difference is exact where it matters, and 1 + its quotient is y / mu.
-@with_slopes(lambda y, mu: (y - mu) / mu / y, lambda y, mu: (mu - y) / mu / mu)
-def relative_excess(y: Array, mu: Array) -> Array:
+# The difference is exact where it matters, and 1 + its quotient is y / mu. XLA makes a / (b c) of a / b / c, and b c may
+# leave the range: not of a `ratio`. Nor does alpha (y - mu) / mu^2 where it is multiplied in this order.
+@with_slopes(
+    lambda y, mu, alpha: (alpha / y) * ratio(y - mu, mu),
+    lambda y, mu, alpha: (alpha / mu) * ratio(mu - y, mu),
+    lambda y, mu, _: _relative_excess(y, mu),
+)
+def _weighted_excess(y: Array, mu: Array, alpha: Array) -> Array:
+    return alpha * _relative_excess(y, mu)
+
+
+def _relative_excess(y: Array, mu: Array) -> Array:
     """Return y / mu - 1 - log(y / mu)."""
     u = (y - mu) / mu
     near = jnp.abs(u) < 0.5

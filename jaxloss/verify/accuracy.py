@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss.verify.case import Case, Regime
+from jaxloss.verify.trial import default_compilation
 
 try:
     from mpmath import mp, mpf
@@ -77,9 +78,7 @@ def _evaluate(case: Case, data: Sequence[np.ndarray], dtype: str) -> tuple[np.nd
         gradients = jax.grad(lambda *d: case(*d, **params, reduction="sum"), argnums=floats)(*data)
         return case(*data, **params, reduction="none"), gradients
 
-    # What users get, also where jax_disable_most_optimizations makes everything else compile faster.
-    optimized = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
-    values, gradients = jax.jit(run, compiler_options=optimized)(*map(jnp.asarray, data))
+    values, gradients = jax.jit(run, compiler_options=default_compilation())(*map(jnp.asarray, data))
     by_argument = dict(zip(floats, gradients, strict=True))
     return np.asarray(values), [np.asarray(by_argument[i]) if i in by_argument else None for i in range(len(data))]
 
