@@ -96,8 +96,8 @@ def tweedie(
     return reduce.apply("tweedie", values, where=where, weights=weights, reduction=reduction)
 
 
-# The difference is exact where it matters, and 1 + its quotient is y / mu. XLA makes a / (b c) of a / b / c, and b c may
-# leave the range: not of a `ratio`. Nor does alpha (y - mu) / mu^2 where it is multiplied in this order.
+# The difference is exact where it matters, and 1 + its quotient is y / mu. XLA makes a / (b c) of a / b / c, and b c
+# may leave the range: not of a `ratio`. Nor does alpha (y - mu) / mu^2 where it is multiplied in this order.
 @with_slopes(
     lambda y, mu, alpha: (alpha / y) * ratio(y - mu, mu),
     lambda y, mu, alpha: (alpha / mu) * ratio(mu - y, mu),
