@@ -74,11 +74,15 @@ SIZES: Mapping[str, Size] = MappingProxyType(
             Size("retrieval-4096x256", 1, 256, "a very large batch of embeddings", 4096, "example"),
             Size("trial-8x512", 8, None, "eight studies of 512 patients", 512, "example"),
             Size("search-8x2000", 8, None, "eight queries of two thousand documents", 2000, "item"),
+            Size("search-8x500", 8, None, "eight queries of five hundred documents", 500, "item"),
             Size("search-512x100", 512, None, "a batch of queries of a hundred documents", 100, "item"),
             Size("completions-256x4096", 256, None, "256 completions of at most 4096 tokens", 4096, "token"),
+            Size("speech-4x250x64", 4, 64, "four utterances of 250 frames, characters", steps=250),
             Size("speech-16x500x64", 16, 64, "sixteen utterances of 500 frames, characters", steps=500),
             Size("librispeech-8x400x500", 8, 500, "eight utterances of 400 subsampled frames, word pieces", steps=400),
+            Size("packed-4x128x8192", 4, 8192, "rows of 128 tokens, packed", 128, "token"),
             Size("packed-4x512x8192", 4, 8192, "rows of 512 tokens, packed", 512, "token"),
+            Size("lm-8k-256", 1, 8192, "256 tokens of a very small language model", 256, "token", features=256),
             Size("lm-32k-256", 1, 32768, "256 tokens of a small language model", 256, "token", features=512),
             Size("lm-32k-2048", 1, 32768, "2048 tokens of a small language model", 2048, "token", features=512),
             Size("lm-32k-8192", 1, 32768, "8192 tokens of a small language model", 8192, "token", features=512),
@@ -102,13 +106,13 @@ QUICK = (
     "organs-8x5x192x192",
     "contrastive-512x128",
     "trial-8x512",
-    "search-8x2000",
+    "search-8x500",
     "completions-256x4096",
-    "speech-16x500x64",
-    "packed-4x512x8192",
-    "lm-32k-256",
+    "speech-4x250x64",
+    "packed-4x128x8192",
+    "lm-8k-256",
 )
-"""One size for every kind of data."""
+"""One size for every kind of data: a million numbers, or what takes some milliseconds."""
 
 
 def fits(case: Case, size: Size) -> bool:

@@ -41,6 +41,7 @@ LOSSES = (
     row("dr_grpo", "grpo", "as grpo; length is max_completion_length there", variant="dr_grpo"),
     row("cispo", "grpo", "epsilon_high is 1 + epsilon_high there", variant="cispo"),
     row("sapo", "grpo", "as grpo", variant="sapo"),
+    row("vespo", "grpo", "log-ratios and ratios are clamped there", variant="vespo"),
     row("luspo", "grpo", "as grpo, with importance_sampling_level='sequence'", variant="luspo"),
     row("PPOTrainer", "ppo_clip", "vf_coef times ppo_value is added there, whose epsilon is cliprange_value"),
     row(

@@ -20,7 +20,7 @@ __all__ = ["group_advantages", "grpo"]
 class _Variant(NamedTuple):
     """What a paper's objective is made of."""
 
-    surrogate: Literal["clip", "weight", "gate"]
+    surrogate: Literal["clip", "weight", "gate", "density"]
     denominator: Denominator
     ratio_per: Literal["token", "sequence"] = "token"
     length: float | None = None
@@ -35,6 +35,7 @@ VARIANTS = {
     "luspo": _Variant("clip", "fixed", "sequence", 1),
     "cispo": _Variant("weight", "per_token"),
     "sapo": _Variant("gate", "per_sequence"),
+    "vespo": _Variant("density", "per_token"),
 }
 
 
@@ -48,6 +49,8 @@ def grpo(
     epsilon_high: float | Real[ArrayLike, "..."] | None = None,
     dual_clip: float | Real[ArrayLike, "..."] | None = None,
     gate_temperatures: tuple[float, float] = (1.0, 1.05),
+    density_powers: tuple[float, float] = (2.0, 3.0),
+    density_rates: tuple[float, float] = (3.0, 2.0),
     denominator: Denominator | None = None,
     length: float | Real[ArrayLike, ""] | None = None,
     where: Bool[ArrayLike, "..."] | None = None,
@@ -76,6 +79,10 @@ def grpo(
                  \pi(y_t)`, the first factor held fixed
     ``sapo``     :math:`-\frac4\tau \sigma(\tau (\rho_t - 1))     "per_sequence"      SAPO (2025)
                  A`, tau by the sign of A
+    ``vespo``    :math:`-w^k e^{\lambda (1 - w)} A \log         "per_token"         VESPO (2026)
+                 \pi(y_t)`, the first two factors held fixed,
+                 :math:`w = \prod_t \rho_t`, k and lambda by
+                 the sign of A
     ============ ================================================ =================== =======================
 
     Old policy and advantages are held fixed: their gradient is 0, and in the first step ``old_log_probs`` may be
@@ -87,11 +94,12 @@ def grpo(
       advantages: one for each completion, ``[...]``, as `group_advantages` makes them, or one for each token. Its
         gradient is 0.
       variant: one of the above, by the names of TRL; "gspo" is its "grpo" with ratios per sequence.
-      epsilon: how far a ratio may fall below 1, in (0, 1); not for "cispo" and "sapo".
+      epsilon: how far a ratio may fall below 1, in (0, 1); not for "cispo", "sapo" and "vespo".
       epsilon_high: how far it may rise above 1, positive; None is ``epsilon``. For "cispo" large: TRL configures
-        1 + epsilon_high, 5 for instance. Not for "sapo".
+        1 + epsilon_high, 5 for instance. Not for "sapo" and "vespo".
       dual_clip: above 1 + epsilon_high, bounds the ratio where the advantage is negative; None does not.
       gate_temperatures: tau of "sapo" for positive advantages and for the others.
+      density_powers, density_rates: k and lambda of "vespo", positive, for advantages of at least 0 and for the others.
       denominator: what the mean divides by, see :doc:`/families/preference`; None is that of the variant.
       length: for "fixed", the length that divides the sum over a sequence, such as the longest completion allowed.
       where, weights, reduction: of the tokens, see :doc:`/reductions`; ``where`` says which belong to the completion.
@@ -107,7 +115,8 @@ def grpo(
     References: Shao et al. (2024), DeepSeekMath, arXiv:2402.03300, eq. 3; Yu et al. (2025), DAPO, arXiv:2503.14476; Liu
       et al. (2025), Dr. GRPO, arXiv:2503.20783; Zheng et al. (2025), GSPO, arXiv:2507.18071; length-unbiased
       sequence policy optimization (2026), arXiv:2602.05261; MiniMax (2025), MiniMax-M1, arXiv:2506.13585; soft adaptive
-      policy optimization (2025), arXiv:2511.20347.
+      policy optimization (2025), arXiv:2511.20347; variational sequence-level soft policy optimization (2026),
+      arXiv:2602.10693.
     """
     name = "grpo"
     form = VARIANTS[checks.choice(name, "variant", variant, tuple(VARIANTS))]
@@ -127,9 +136,12 @@ def grpo(
             name, "epsilon_high", epsilon if epsilon_high is None else epsilon_high, log_probs, above=0
         )
         ratios = jnp.minimum(jnp.exp(lax.stop_gradient(log_ratios)), 1 + high)
-        values = -ratios * advantages * log_probs
-    else:
+        values = _scaled(-ratios * advantages, log_probs)
+    elif form.surrogate == "gate":
         values = _gated(name, log_ratios, advantages, gate_temperatures)
+    else:
+        factors = _densities(name, log_ratios, advantages, density_powers, density_rates)
+        values = _scaled(-factors * advantages, log_probs)
     if denominator is None:
         denominator, length = form.denominator, form.length if length is None else length
     options = {"where": where, "weights": weights, "reduction": reduction}
@@ -204,3 +216,23 @@ def _gated(name: str, log_ratios: Array, advantages: Array, temperatures: tuple[
     # Beyond, the gate is open to the last digit, and its slope no number times infinity.
     excess = numerics.expm1(jnp.minimum(log_ratios, 60))
     return -4 / tau * numerics.sigmoid(tau * excess) * advantages
+
+
+def _scaled(factors: Array, log_probs: Array) -> Array:
+    """Product with a logarithm, 0 where the factor is 0: an impossible token has a ratio of 0 too."""
+    return jnp.where(factors == 0, 0, factors * jnp.where(factors == 0, 0, log_probs))
+
+
+def _densities(
+    name: str, log_ratios: Array, advantages: Array, powers: tuple[float, float], rates: tuple[float, float]
+) -> Array:
+    """w^k e^(lambda (1 - w)), a gamma density of the ratio w of the sequence that is 1 at w = 1; held fixed."""
+
+    def by_sign(label: str, pair: tuple[float, float]) -> Array:
+        rewarded, other = (checks.parameter(name, label, x, log_ratios, above=0) for x in pair)
+        return jnp.where(advantages >= 0, rewarded, other)
+
+    k, rate = by_sign("density_powers", powers), by_sign("density_rates", rates)
+    # Beyond e^60 the density is 0 to the last digit, and infinity minus infinity no number.
+    log_w = jnp.minimum(jnp.sum(lax.stop_gradient(log_ratios), -1, keepdims=True), 60)
+    return jnp.exp(k * log_w - rate * numerics.expm1(log_w)).astype(log_ratios.dtype)

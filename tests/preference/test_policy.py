@@ -27,6 +27,10 @@ def trl_grpo(torch, variant, new, *, beta=0.0, low=0.2, high=0.3, delta=None):
     ratio = torch.exp(log_weights)
     if variant == "cispo":
         value = -torch.clamp(ratio, max=1 + high).detach() * advantages * new
+    elif variant == "vespo":
+        log_w = (log_weights * mask).sum(-1, keepdim=True).detach()
+        k, rate = (torch.where(advantages >= 0, *map(torch.tensor, pair)) for pair in ((2.0, 3.0), (3.0, 2.0)))
+        value = -torch.exp(rate + k * log_w - rate * torch.exp(log_w)) * advantages * new
     elif variant == "sapo":
         tau = torch.where(advantages > 0, 1.0, 1.05 + 0 * advantages)
         value = -torch.sigmoid(tau * (ratio - 1)) * 4 / tau * advantages
@@ -103,6 +107,24 @@ def test_the_gradient_of_cispo_is_the_published_one(options):
         # The second derivative is 0: the weights do not move.
         second = jax.jvp(jax.grad(loss), (jnp.asarray(NEW[:, :4]),), (jnp.ones((4, 4)),))[1]
         assert np.all(second == 0)
+
+
+def test_the_density_of_vespo_has_limits():
+    """A ratio of any size gives a factor in [0, its largest value], and never NaN; a ratio of 1 the factor 1."""
+    old = jnp.zeros((5, 2))
+    new = jnp.array([[0.0, 0.0], [-200.0, -200.0], [200.0, 200.0], [-jnp.inf, 0.0], [1e30, 0.0]])
+    loss = lambda x: grpo(x, old, jnp.ones(5), variant="vespo", reduction="sum", denominator="per_token")
+    value, slope = jax.value_and_grad(loss)(new)
+    assert value == 0
+    np.testing.assert_array_equal(slope, [[-1, -1], *[[0, 0]] * 4])
+
+
+def test_an_impossible_token_weighs_nothing_in_cispo():
+    new, old = jnp.array([[-jnp.inf, -1.0]]), jnp.array([[-1.0, -1.0]])
+    loss = lambda x: grpo(x, old, jnp.ones(1), variant="cispo", reduction="sum", denominator="per_token")
+    value, slope = jax.value_and_grad(loss)(new)
+    assert value == 1
+    np.testing.assert_array_equal(slope, [[0, -1]])
 
 
 @pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"cispo"}))

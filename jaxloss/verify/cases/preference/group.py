@@ -1,7 +1,8 @@
 """Cases of `jaxloss.preference.group`.
 
 "cispo" holds its weights fixed, so that its gradient is not the derivative of its value, except where the weights are
-constant: its case has weights that are clipped, all of them. Its gradient elsewhere is checked in the tests.
+constant: its case has weights that are clipped, all of them. Its gradient elsewhere is checked in the tests, and that
+of "vespo", whose factors are constant nowhere.
 """
 
 import dataclasses
