@@ -122,13 +122,15 @@ def run_case(
             found = peer_contender(peer, case, data, direction)
             if found is None:
                 continue
-            found[0].call(*found[0].arguments[0])
+            contender, traced = found
+            if traced is not None:
+                compiled[peer] = measure.compile(traced, *data[0])
+                contender = measure.Contender(compiled[peer].call, data)
+            contender.call(*data[0])
         except Exception as error:  # what a peer cannot do is no reason to stop
             print(f"{case.name}: {peer} left out: {type(error).__name__}: {str(error).splitlines()[0][:160]}")
             continue
-        contenders[peer], peer_traced = found
-        if peer_traced is not None:
-            compiled[peer] = measure.compile(peer_traced, *data[0])
+        contenders[peer] = contender
     due = _in_float64(case, data[0], direction) if reference is None else reference.result()
     timings = measure.interleave(contenders, rounds=rounds, seconds=seconds)
     band = measure.control_band(timings["jaxloss"], timings.pop("control"))

@@ -76,6 +76,22 @@ def horner(x: Array, coefficients: list[float]) -> Array:
     return total
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
+    """``horner`` for what is differentiated through: every derivative is a polynomial too.
+
+    Autodiff of Horner's scheme makes three operations of each one, and of those again three.
+    """
+    return horner(x, list(coefficients)) if len(coefficients) > 1 else jnp.full_like(x, coefficients[0])
+
+
+@polynomial.defjvp
+def _(coefficients: tuple[float, ...], primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,), (dx,) = primals, tangents
+    slopes = tuple(k * c for k, c in enumerate(coefficients))[1:] or (0.0,)
+    return polynomial(x, coefficients), polynomial(x, slopes) * dx
+
+
 def in_one_loop(values: Array) -> Array:
     """Return the values as they are, by an operation that XLA:CPU does not move into the sum over them.
 

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxloss.numerics.elementary import as_real, horner
+from jaxloss.numerics.elementary import as_real, polynomial
 from jaxloss.numerics.pairs import xlogy
 
 __all__ = ["log_factorial_excess", "stirling"]
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 # B_2k / (2k (2k - 1)), the asymptotic series of the remainder in 1/x, 1/x^3, ...
-SERIES = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400, 43867 / 244188]
-SERIES += [-174611 / 125400, 77683 / 5796, -236364091 / 1506960]
+SERIES = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400, 43867 / 244188)
+SERIES += (-174611 / 125400, 77683 / 5796, -236364091 / 1506960)
 
 
 def stirling(x: ArrayLike) -> Array:
@@ -68,7 +68,7 @@ def _stirling(x: Array) -> Array:
         total = total + jnp.where(far, 0, _step(near + k, k))
     end = jnp.where(far, start, near + steps)
     inverse = 1 / end
-    return total + inverse * horner(inverse * inverse, SERIES[: 6 if single else 12])
+    return total + inverse * polynomial(inverse * inverse, SERIES[: 6 if single else 12])
 
 
 def _step(x: Array, k: int) -> Array:
@@ -76,4 +76,4 @@ def _step(x: Array, k: int) -> Array:
     v = 1 / (2 * x + 1)
     digits = 20 if x.dtype == jnp.float32 else 42  # of the derivative, which converges a little later
     terms = max(2, math.ceil((digits + 12) * math.log(2) / (2 * math.log(2 * k + 1.6))))
-    return (v * v) * horner(v * v, [1 / (2 * n + 3) for n in range(terms)])
+    return (v * v) * polynomial(v * v, tuple(1 / (2 * n + 3) for n in range(terms)))
