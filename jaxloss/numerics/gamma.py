@@ -5,15 +5,17 @@ exponentials, and its differences, which is all that a density needs, lose what 
 """
 
 import math
+from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxloss.numerics.elementary import as_real, polynomial
+from jaxloss.numerics.elementary import as_real, derivative, polynomial
 from jaxloss.numerics.pairs import xlogy
 
-__all__ = ["log_factorial_excess", "stirling"]
+__all__ = ["digamma_rest", "log_factorial_excess", "stirling", "stirling_slope"]
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 # B_2k / (2k (2k - 1)), the asymptotic series of the remainder in 1/x, 1/x^3, ...
@@ -44,17 +46,17 @@ def log_factorial_excess(x: ArrayLike) -> Array:
       >>> log_factorial_excess(jnp.array([0.0, 1.0]))
       Array([0., 1.], dtype=float32)
     """
-    x = as_real(x)
-    small = x < 0.3
-    tiny, rest = jnp.where(small, x, 0), jnp.where(small, 1, x)
-    near = (HALF_LOG_2PI - 1) + _stirling(1 + tiny) + (tiny + 0.5) * jnp.log1p(tiny) - xlogy(tiny, tiny)
-    return jnp.where(x == 0, 0, jnp.where(small, near, 0.5 * jnp.log(rest) + (HALF_LOG_2PI + _stirling(rest))))
+    return _log_factorial_excess(as_real(x))
+
+
+def _slope_of(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    return lambda x: jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
 
 
 # s(x) - s(x + 1) = (x + 1/2) log(1 + 1/x) - 1 = atanh(v) / v - 1 = v^2/3 + v^4/5 + ..., v = 1 / (2x + 1): a few such
 # steps lead to where the asymptotic series holds. Every sum is of positive terms, and so are those of the derivatives:
 # autodiff is exact here. Below 0.3, where v comes near 1, the first step is what it is by definition.
-def _stirling(x: Array) -> Array:
+def _remainder(x: Array) -> Array:
     single = x.dtype == jnp.float32
     small = x < 0.3
     tiny = jnp.where(small, x, 0.25)
@@ -77,3 +79,22 @@ def _step(x: Array, k: int) -> Array:
     digits = 20 if x.dtype == jnp.float32 else 42  # of the derivative, which converges a little later
     terms = max(2, math.ceil((digits + 12) * math.log(2) / (2 * math.log(2 * k + 1.6))))
     return (v * v) * polynomial(v * v, tuple(1 / (2 * n + 3) for n in range(terms)))
+
+
+# Derivatives by forward mode, each a function of its own: what is linear in a tangent is one product, not a transposed
+# formula, and a loss with several remainders traces each derivative once.
+_stirling_bend = derivative(_slope_of(_slope_of(_slope_of(_remainder))))(_slope_of(_slope_of(_remainder)))
+stirling_slope = derivative(_stirling_bend)(_slope_of(_remainder))
+_stirling = derivative(stirling_slope)(_remainder)
+
+
+def _excess(x: Array) -> Array:
+    small = x < 0.3
+    tiny, rest = jnp.where(small, x, 0), jnp.where(small, 1, x)
+    near = (HALF_LOG_2PI - 1) + _stirling(1 + tiny) + (tiny + 0.5) * jnp.log1p(tiny) - xlogy(tiny, tiny)
+    return jnp.where(x == 0, 0, jnp.where(small, near, 0.5 * jnp.log(rest) + (HALF_LOG_2PI + _stirling(rest))))
+
+
+digamma_rest = derivative(_slope_of(_slope_of(_excess)))(_slope_of(_excess))
+"""The digamma function minus the logarithm plus 1/x."""
+_log_factorial_excess = derivative(digamma_rest)(_excess)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -13,6 +12,7 @@ from jaxtyping import Bool, Float, Real
 from jaxloss import numerics, reduce
 from jaxloss.divergence.kullback_leibler import bregman
 from jaxloss.divergence.rows import difference
+from jaxloss.numerics.gamma import stirling_slope
 from jaxloss.numerics.slopes import with_slopes
 from jaxloss.probabilistic.parameters import predicted
 from jaxloss.reduce import Reduction
@@ -106,13 +106,9 @@ def poisson(predictions: Array, targets: Array, *, log_input: bool, full: bool =
     return _poisson_kernel_of_rate(predictions, targets)
 
 
-def _stirling_slope(x: Array) -> Array:
-    return jax.jvp(numerics.stirling, (x,), (jnp.ones_like(x),))[1]
-
-
 def _digamma_excess(x: Array) -> Array:
     """The digamma function minus the logarithm."""
-    return _stirling_slope(x) - 0.5 / x
+    return stirling_slope(x) - 0.5 / x
 
 
 @with_slopes(difference, lambda log_rate, y: (jnp.log1p(y) - log_rate) + _digamma_excess(1 + y))
@@ -186,7 +182,7 @@ def _slope_in_concentration(mu: Array, y: Array, r: Array) -> Array:
     excess = numerics.log1p_excess(jnp.where(near, -q, 0))
     deviance = jnp.where(near, excess, _log_of_quotient(mu - y, r + y, r + mu) - q)
     # At 0 the two are equal, but for what a compiler makes of either.
-    remainders = jnp.where(y == 0, 0, _stirling_slope(r) - _stirling_slope(r + y))
+    remainders = jnp.where(y == 0, 0, stirling_slope(r) - stirling_slope(r + y))
     return deviance + (remainders - (y / (r + y)) * (0.5 / r))
 
 

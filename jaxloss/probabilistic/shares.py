@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
-from jaxloss.numerics.gamma import HALF_LOG_2PI
+from jaxloss.numerics.gamma import HALF_LOG_2PI, digamma_rest
 from jaxloss.numerics.slopes import with_slopes
 from jaxloss.probabilistic.parameters import predicted
 from jaxloss.reduce import Reduction
@@ -93,11 +92,6 @@ def dirichlet_nll(
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
 
 
-def _digamma_rest(x: Array) -> Array:
-    """The digamma function minus the logarithm plus 1/x."""
-    return jax.jvp(numerics.log_factorial_excess, (x,), (jnp.ones_like(x),))[1]
-
-
 def _others(alpha: Array, axis: int) -> Array:
     """The sum of the other entries of the row, without taking one away from the sum of all."""
     rows = jnp.moveaxis(alpha, axis, -1)
@@ -114,7 +108,7 @@ def _others(alpha: Array, axis: int) -> Array:
 # rest R(x) = psi(x) - log(x) + 1/x, log(alpha_k / (A y_k)) + R(alpha_k) - R(A) - (A - alpha_k) / (alpha_k A). The last
 # is 1/A - 1/alpha_k, of small concentrations all there is; it counts in the slope of the first part.
 def _slope_in_alpha(alpha: Array, y: Array, total: Array, others: Array) -> Array:
-    return numerics.log_ratio(alpha / total, y) + (_digamma_rest(alpha) - others / total / alpha)
+    return numerics.log_ratio(alpha / total, y) + (digamma_rest(alpha) - others / total / alpha)
 
 
 @with_slopes(_slope_in_alpha, lambda alpha, y, *_: (1 - alpha) / y, None, None)
@@ -124,7 +118,7 @@ def _share_terms(alpha: Array, y: Array, total: Array, others: Array) -> Array:
     return alpha * numerics.log_ratio(alpha / total, y) + (logs + numerics.stirling(alpha))
 
 
-@with_slopes(lambda total: -_digamma_rest(total))
+@with_slopes(lambda total: -digamma_rest(total))
 def _whole(total: Array) -> Array:
     return 0.5 * jnp.log(total) - numerics.stirling(total)
 
@@ -142,12 +136,12 @@ def _logs(alpha: Array, beta: Array, y: Array) -> tuple[Array, Array]:
 
 def _in_alpha(alpha: Array, beta: Array, y: Array) -> Array:
     n = alpha + beta
-    return _logs(alpha, beta, y)[0] + ((_digamma_rest(alpha) - _digamma_rest(n)) - beta / n / alpha)
+    return _logs(alpha, beta, y)[0] + ((digamma_rest(alpha) - digamma_rest(n)) - beta / n / alpha)
 
 
 def _in_beta(alpha: Array, beta: Array, y: Array) -> Array:
     n = alpha + beta
-    return _logs(alpha, beta, y)[1] + ((_digamma_rest(beta) - _digamma_rest(n)) - alpha / n / beta)
+    return _logs(alpha, beta, y)[1] + ((digamma_rest(beta) - digamma_rest(n)) - alpha / n / beta)
 
 
 @with_slopes(_in_alpha, _in_beta, lambda alpha, beta, y: (beta - 1) / (1 - y) - (alpha - 1) / y)
