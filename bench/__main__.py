@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 DIRECTIONS = {"forward": "forward", "grad": "value and gradient", "second": "second derivative"}
-QUICK_SECONDS = 0.4
+QUICK_SECONDS = 0.2
 """Time for the samples of one loss in a quick run."""
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 KERNELS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 import math
 import os
@@ -112,7 +113,9 @@ def run_case(
     then take longer to compile.
     """
     data = [draw(case, size, dtype, seed) for seed in range(sets)]
-    reference = ThreadPoolExecutor(1).submit(_in_float64, case, data[0], direction) if math.isfinite(seconds) else None
+    hurried = math.isfinite(seconds)
+    in_float64 = functools.partial(_in_float64, case, data[0], direction, optimized=not hurried)
+    reference = ThreadPoolExecutor(1).submit(in_float64) if hurried else None
     traced = _directed(lambda *args: case(*args), direction, case.inputs.argnums)
     compiled = {"jaxloss": measure.compile(traced, *data[0])}
     contenders = {"jaxloss": measure.Contender(compiled["jaxloss"].call, data)}
@@ -126,12 +129,12 @@ def run_case(
             if traced is not None:
                 compiled[peer] = measure.compile(traced, *data[0])
                 contender = measure.Contender(compiled[peer].call, data)
-            contender.call(*data[0])
+            contender.call(*contender.arguments[0])
         except Exception as error:  # what a peer cannot do is no reason to stop
             print(f"{case.name}: {peer} left out: {type(error).__name__}: {str(error).splitlines()[0][:160]}")
             continue
         contenders[peer] = contender
-    due = _in_float64(case, data[0], direction) if reference is None else reference.result()
+    due = in_float64() if reference is None else reference.result()
     timings = measure.interleave(contenders, rounds=rounds, seconds=seconds)
     band = measure.control_band(timings["jaxloss"], timings.pop("control"))
     if case.inputs.features is None:
@@ -179,19 +182,21 @@ def _directed(loss: Callable[..., Any], direction: str, argnums: Any) -> Callabl
     return lambda x, *rest: jax.jvp(jax.grad(lambda x: loss(x, *rest)), (x,), (jnp.ones_like(x),))[1]
 
 
-def _in_float64(case: Case, data: tuple[Any, ...], direction: str) -> Any:
+def _in_float64(case: Case, data: tuple[Any, ...], direction: str, *, optimized: bool) -> Any:
     """The same data through the verified loss in float64."""
     with jax.enable_x64(True):
         wide = [jnp.asarray(np.asarray(a), jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a for a in data]
         directed = _directed(lambda *args: case(*args), direction, case.inputs.argnums)
-        return jax.tree.map(np.asarray, jax.jit(directed, compiler_options=quick_compilation(optimized=True))(*wide))
+        return jax.tree.map(
+            np.asarray, jax.jit(directed, compiler_options=quick_compilation(optimized=optimized))(*wide)
+        )
 
 
 def _errors(contender: measure.Contender, due: Any) -> tuple[float, float | None]:
     got = contender.call(*contender.arguments[0])
     if hasattr(got, "arrays"):
         got = got.arrays()
-    pairs = list(zip(jax.tree.leaves(got), jax.tree.leaves(due), strict=True))
+    pairs = zip(jax.tree.leaves(got), jax.tree.leaves(due), strict=True)
     errors = [_relative(np.asarray(g, np.float64), d) for g, d in pairs]
     return errors[0], max(errors[1:], default=None)
 
