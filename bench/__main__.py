@@ -105,14 +105,17 @@ def _bench(options: argparse.Namespace) -> int:
     sizes = _sizes(options)
     if options.sweep:
         return _sweep(options, cases, peers, dtypes[0], directions[0], about)
-    results = _measure(cases, sizes, dtypes, directions, peers, options)
+    results = _measure(cases, sizes, dtypes, directions, peers, options, about)
     return _show(results, options, about)
 
 
-def _measure(cases: Any, sizes: Any, dtypes: Any, directions: Any, peers: Any, options: Any) -> list[Any]:
+def _measure(
+    cases: Any, sizes: Any, dtypes: Any, directions: Any, peers: Any, options: Any, about: dict[str, str]
+) -> list[Any]:
     from rich.console import Console
     from rich.progress import Progress
 
+    from bench.results import write
     from bench.run import run_case
     from bench.sizes import fits, sizes_of
 
@@ -146,6 +149,8 @@ def _measure(cases: Any, sizes: Any, dtypes: Any, directions: Any, peers: Any, o
             except Exception as error:
                 console.print(f"{case.name} at {size.name}: {type(error).__name__}: {error}", markup=False)
             progress.advance(task)
+            if options.json:  # after each, so that an interrupted run keeps what it has measured
+                write(options.json, results, about)
     return results
 
 
@@ -154,7 +159,6 @@ def _show(results: list[Any], options: argparse.Namespace, about: dict[str, str]
     from rich.table import Table
 
     from bench.pictures import draw_rows
-    from bench.results import write
     from bench.summary import COLUMNS, cells, summarise, verdict
 
     rows = summarise(results)
@@ -166,8 +170,6 @@ def _show(results: list[Any], options: argparse.Namespace, about: dict[str, str]
     Console(width=None if sys.stdout.isatty() else 200).print(table)
     counts = {v: sum(verdict(row) == v for row in rows) for v in ("faster", "equal", "slower", "wrong", "no peer")}
     print(", ".join(f"{n} {v}" for v, n in counts.items()))
-    if options.json:
-        write(options.json, results, about)
     if options.plot:
         draw_rows(rows, options.plot, title)
     if options.html:

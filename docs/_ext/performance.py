@@ -1,4 +1,4 @@
-"""The table of ``docs/performance.md``, from the newest result file of the CPU, in the order of the file names."""
+"""The tables of ``docs/performance.md``, from the result files of CPUs, in the order of the file names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def setup(app: Any) -> dict[str, Any]:
 def generate(folder: Path = DOCS.parent / "bench/results") -> None:
     """Write ``docs/_generated/performance.md``."""
     files = sorted(folder.glob("cpu-*.jsonl"))
-    write(GENERATED / "performance.md", page(files[-1]) if files else "No results are recorded yet.\n")
+    write(GENERATED / "performance.md", "\n".join(map(page, files)) or "No results are recorded yet.\n")
 
 
 def page(path: Path) -> str:
@@ -33,12 +33,12 @@ def page(path: Path) -> str:
     rows = summarise(read(path))
     about = rows[0].ours.environment
     versions = ", ".join(f"{k} {about[k]}" for k in ("jax", "optax", "torch", "keras") if k in about)
-    lines = [f"Recorded on {about['device']}; {versions}; `bench/results/{path.name}`.", "", _counts(rows), ""]
+    lines = [f"### {about['device']}", "", f"{versions}; `bench/results/{path.name}`.", "", _counts(rows), ""]
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(f"{row.ours.size}, {row.ours.dtype}, {row.ours.direction}", []).append(row)
     for title, group in groups.items():
-        lines += [f"### {title}", "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
+        lines += [f"#### {title}", "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
         lines += ["| " + " | ".join(_texts(row)) + " |" for row in group] + [""]
     return "\n".join(lines)
 

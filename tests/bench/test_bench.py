@@ -13,7 +13,7 @@ from bench import gate, results
 from bench.__main__ import main
 from bench.limits import least_bytes
 from bench.run import Result, draw, run_case
-from bench.sizes import SIZES, Size, sizes_of
+from bench.sizes import QUARTER, SIZES, Size, sizes_of
 from bench.summary import cells, summarise, verdict
 from bench.sweep import exponent, sweep
 from jaxloss import measure
@@ -43,6 +43,23 @@ def test_a_run_measures_ours_and_the_peer_with_their_errors():
     assert not optax.wrong
 
 
+def test_peers_of_every_runtime_are_measured():
+    pytest.importorskip("torch", reason="torch is a peer")
+    rows = run_case(CASE, SMALL, peers=("optax", "torch"), rounds=2, seconds=1.0)
+    assert [row.peer for row in rows] == ["jaxloss", "optax", "torch"]
+    assert not any(row.wrong for row in rows)
+
+
+def test_a_quick_run_takes_less_data_where_there_is_no_peer():
+    for case in {case.loss: case for case in reversed(CASES)}.values():
+        found = sizes_of(case, quick=True)
+        assert len(found) == 1, case.name
+        (size,) = found
+        assert not (case.peers and size.name in QUARTER.values())
+        assert size.name not in QUARTER or case.peers
+        assert not any(other.quick for other in sizes_of(case))
+
+
 def test_data_are_random_and_differ_between_sets():
     first, second = (draw(CASE, SMALL, "float32", seed) for seed in (0, 1))
     assert float(jnp.std(first[0])) > 1
@@ -59,8 +76,8 @@ def test_rows_get_the_classes_of_the_size():
 
 def test_rows_of_a_length_of_their_own_get_no_other():
     boxes = next(case for case in CASES if case.inputs.fixed)
-    (size,) = sizes_of(boxes, quick=True)
-    assert sizes_of(boxes) == [size]
+    (size,) = sizes_of(boxes)
+    assert [quick.classes for quick in sizes_of(boxes, quick=True)] == [size.classes]
     assert draw(boxes, size, "float32", 0)[0].shape == (size.events, boxes.inputs.classes)
     rows = next(case for case in CASES if case.inputs.labels == "integer")
     assert size not in sizes_of(rows)
