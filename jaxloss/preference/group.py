@@ -79,7 +79,7 @@ def grpo(
                  \pi(y_t)`, the first factor held fixed
     ``sapo``     :math:`-\frac4\tau \sigma(\tau (\rho_t - 1))     "per_sequence"      SAPO (2025)
                  A`, tau by the sign of A
-    ``vespo``    :math:`-w^k e^{\lambda (1 - w)} A \log         "per_token"         VESPO (2026)
+    ``vespo``    :math:`-w^k e^{\lambda (1 - w)} A \log           "per_token"         VESPO (2026)
                  \pi(y_t)`, the first two factors held fixed,
                  :math:`w = \prod_t \rho_t`, k and lambda by
                  the sign of A
