@@ -42,14 +42,8 @@ def _draw_compared(figure: Any, rows: Sequence[Row]) -> None:
     ratios = [row.ratio for row in rows]
     left.barh(labels, [r - 1 for r in ratios], left=1, color=[COLOURS[verdict(row)] for row in rows], height=0.7)
     for i, row in enumerate(rows):
-        left.text(
-            max(ratios[i], 1),
-            i,
-            f" {row.ratio:.2f}x {row.best.peer if row.best else ''}",
-            va="center",
-            ha="left",
-            fontsize=8,
-        )
+        peer = row.best.peer if row.best else ""
+        left.text(max(ratios[i], 1), i, f" {row.ratio:.2f}x {peer}", va="center", ha="left", fontsize=8)
     left.set_xscale("log")
     left.set_xlim(min(0.5, *ratios), max(2.0, *ratios) * 2.2)
     left.axvline(1, color="black", linewidth=0.8)
@@ -59,10 +53,7 @@ def _draw_compared(figure: Any, rows: Sequence[Row]) -> None:
     left.set_title("time of the fastest right peer / time of jaxloss\nright of 1x: jaxloss is faster", fontsize=10)
     _draw_limits(right, rows, labels)
     right.set_title("% of the physical limit\n(a copy of the bytes that must move)", fontsize=10)
-    left.tick_params(axis="y", labelsize=8, length=0)
-    left.grid(axis="x", alpha=0.3)
-    left.set_axisbelow(True)
-    left.spines[["top", "right", "left"]].set_visible(False)
+    _bars_alone(left, labelsize=8)
     legend = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[name]) for name in ("faster", "equal", "slower")]
     left.legend(
         legend, ["faster", "equal within the control band", "slower"], loc="lower right", fontsize=8, frameon=False
@@ -94,8 +85,13 @@ def _draw_limits(axes: Any, rows: Sequence[Row], labels: Sequence[str], size: fl
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.axvline(100, color="black", linewidth=0.8)
-    axes.tick_params(axis="y", labelsize=size, length=0)
     axes.tick_params(axis="x", labelsize=8)
+    _bars_alone(axes, labelsize=size)
+
+
+def _bars_alone(axes: Any, labelsize: float) -> None:
+    """Leave the bars, their names and faint lines behind them."""
+    axes.tick_params(axis="y", labelsize=labelsize, length=0)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
