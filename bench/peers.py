@@ -147,9 +147,18 @@ def _torch_poisson(function: Callable[..., Any]) -> Callable[..., Any]:
     return functools.partial(function, eps=0)
 
 
+def _tokamax(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Its flags, which it would look for on the command line, and the reduction that has to be asked for."""
+    flags = importlib.import_module("absl.flags").FLAGS
+    if not flags.is_parsed():
+        flags(["tokamax"])
+    return functools.partial(function, reduction="mean")
+
+
 ADAPTED: Mapping[tuple[str, str], Callable[..., Any]] = MappingProxyType(
     {
         ("optax", "losses.ctc_loss"): _optax_ctc,
+        ("tokamax", "linear_softmax_cross_entropy_loss"): _tokamax,
         ("torch", "nn.functional.ctc_loss"): _torch_ctc,
         ("torch", "nn.functional.multi_margin_loss"): _torch_multi_margin,
         ("torch", "nn.functional.poisson_nll_loss"): _torch_poisson,
@@ -174,7 +183,9 @@ class _Torch:
 
 
 def _of_hidden(package: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Call a peer with hidden states and the kernel as it takes them: torch transposed, others the product."""
+    """Call a peer with hidden states and the kernel as it takes them: torch and tokamax both, others the product."""
+    if package == "tokamax":
+        return lambda hidden, kernel, labels: function(hidden, labels, kernel)
     if package == "torch":
         return lambda hidden, kernel, *rest: function(hidden, kernel.T, *rest)
     return lambda hidden, kernel, *rest: function(hidden @ kernel, *rest)

@@ -142,14 +142,23 @@ def _of_part(
     """Return the gradients of what makes the logits, None for what is not wanted."""
     factor = _within_float16(slope) if part.hidden.dtype == jnp.float16 else 1
     narrow = (slope * factor).astype(part.hidden.dtype)
-    pair = (narrow, part.hidden) if tied else (part.hidden, narrow)
     kept = slope if exists is None else jnp.where(exists[:, None], slope, 0)
     slopes: Any = (
         _product(narrow, part.kernel, 1, 0 if tied else 1, dtype) / factor if want.hidden else None,
-        _product(*pair, 0, 0, dtype) / factor if want.kernel else None,
+        _of_kernel(part.hidden, narrow, dtype, tied) / factor if want.kernel else None,
         jnp.sum(kept, 0) if want.bias else None,
     )
     return Projection(*slopes)
+
+
+def _of_kernel(hidden: Array, slope: Array, dtype: DTypeLike, tied: bool) -> Array:
+    """Return the gradient of the kernel."""
+    if tied:
+        return _product(slope, hidden, 0, 0, dtype)
+    # XLA:CPU makes a product over the rows of both in a slower routine than one of a row and a column: of 1024 tokens,
+    # 512 features and 32768 classes in 1.3 times the time. To turn the hidden states first is nothing to that; the
+    # barrier keeps XLA from turning them back.
+    return _product(lax.optimization_barrier(hidden.T), slope, 1, 0, dtype)
 
 
 def _within_float16(slope: Array) -> Array:

@@ -35,7 +35,11 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("w_y · {}, z = a tanh(x/a)", {"params": {"logit_cap": 3.0, "class_weights": TABLE}}),
 )
 
-PEERS = {"optax": "losses.softmax_cross_entropy_with_integer_labels", "torch": "nn.functional.linear_cross_entropy"}
+PEERS = {
+    "optax": "losses.softmax_cross_entropy_with_integer_labels",
+    "tokamax": "linear_softmax_cross_entropy_loss",
+    "torch": "nn.functional.linear_cross_entropy",
+}
 
 CASES = (
     *(
