@@ -26,6 +26,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxloss.numerics.elementary import derivative, horner
+
 __all__ = ["forward_variables", "negative_log_likelihood"]
 
 IMPOSSIBLE = -1e36
@@ -144,11 +146,20 @@ def _scan(start: Array, y: Array, skip: Array, *, keep: bool) -> tuple[Any, Any]
     return last, (visited[0].reshape(y.shape), visited[1]) if keep else None
 
 
+# 2 atanh(s) / s - 2 in powers of s^2: the least relative error for s <= 1/2 (2.2e-8, a linear program).
+ATANH_32 = [0.6666746, 0.39956433, 0.2933828, 0.16487437, 0.36347964]
+
+
+@derivative(lambda u: 1 / (1 + u))
 def _log1p(u: Array) -> Array:
-    """log(1 + u) for 0 <= u <= 2: with what 1 + u has lost by its rounding. XLA's log1p costs two times as much."""
-    w = 1 + u
+    """log(1 + u) = 2 atanh(u / (2 + u)) for 0 <= u <= 2: in float32 half the time of the logarithm, within 3 ulp."""
+    if u.dtype == jnp.float32:
+        s = u / (2 + u)
+        z = s * s
+        return 2 * s + s * z * horner(z, ATANH_32)
+    w = 1 + u  # and what it has lost by its rounding
     kept = jnp.maximum(w, 1) - 1  # without the maximum, which changes nothing, XLA takes it for u
-    return jnp.log(w) + lax.stop_gradient(u - kept)
+    return jnp.log(w) + (u - kept)
 
 
 def _live(logits: Array, lengths: Array) -> Array:
@@ -191,7 +202,8 @@ def _emissions(x: Array, rest: Array, live: Array, states: Array, log_zero: Arra
     Behind the last frame, up to a multiple of `BLOCK`, the blank is certain: there paths end in the last blank.
     """
     y = jnp.take_along_axis(x, states[:, None], 2, mode="clip")
-    y = jnp.where(y == -jnp.inf, IMPOSSIBLE if log_zero is None else log_zero, y - jnp.log1p(rest))
+    normalizer = lax.optimization_barrier(jnp.log1p(rest))  # else XLA:CPU finds it anew for each state
+    y = jnp.where(y == -jnp.inf, IMPOSSIBLE if log_zero is None else log_zero, y - normalizer)
     between = lax.broadcasted_iota(states.dtype, (1, 1, states.shape[1]), 2) % 2 == 0
     behind = jnp.where(between, 0, jnp.asarray(IMPOSSIBLE, y.dtype))
     y = jnp.swapaxes(jnp.where(live, y, behind), 0, 1)
