@@ -138,6 +138,16 @@ def picked(ids: Array, shape: tuple[int, ...], axis: int) -> Array:
     return lax.broadcasted_iota(ids.dtype, shape, len(shape) + axis) == jnp.expand_dims(ids, axis)
 
 
+def besides(ids: Array, rows: Array, axis: int) -> Array:
+    """Return 0 where an entry is the label of its row, and 1 elsewhere: a factor of what is summed over the others."""
+    # XLA:CPU takes arithmetic along into a sum, and no comparison: that would be written and read. A float counts the
+    # classes up to 1 / epsilon.
+    if rows.shape[axis] * jnp.finfo(rows.dtype).eps > 1:
+        return 1 - picked(ids, rows.shape, axis).astype(rows.dtype)
+    classes = along(jnp.arange(rows.shape[axis], dtype=rows.dtype), axis, rows.ndim)
+    return jnp.minimum(jnp.abs(classes - jnp.expand_dims(ids, axis).astype(rows.dtype)), 1)
+
+
 def row_like(array: Array, axis: int) -> jax.ShapeDtypeStruct:
     """Return the shape of what has one number per row: that of the array, with size 1 on its class axis."""
     return jax.ShapeDtypeStruct([1 if i == axis else n for i, n in enumerate(array.shape, -array.ndim)], array.dtype)

@@ -27,7 +27,7 @@ from jax.typing import ArrayLike
 
 from jaxloss import checks, numerics, reduce
 from jaxloss.numerics.elementary import one_dispatch
-from jaxloss.rows.labels import along, of_label, pick, picked
+from jaxloss.rows.labels import along, besides, of_label, pick, picked
 
 __all__ = [
     "LabelledRows",
@@ -105,15 +105,34 @@ def _(cap, primals, tangents):
     return _capped_gap(*primals, cap), jax.jvp(plain, primals, tangents)[1]
 
 
-# d nll = sum_c (p_c - [c = id]) dd_c. At the label p - 1 is computed as -rest / total, where rest leaves the label out.
-# One array of the size of the scores is written, the exponentials without the label's, and summed; the same array makes
-# the gradient. That is faster on the CPU than to compute the exponentials twice.
+# Without a gradient the exponentials are only summed, and XLA:CPU writes none of them.
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def of_ids(scores: Array, ids: Array, own: Array, axis: int) -> Rows:
     """Return the rows for integer labels, whose ``own`` scores come from `pick`; NaN where these are."""
+    return _of_ids(jnp.exp(scores) * besides(ids, scores, axis), ids, own, axis)
+
+
+# With one, an array of the size of the scores is written, the exponentials without the label's, and summed; the same
+# array makes the gradient. That is faster on the CPU than to compute the exponentials twice.
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _of_ids_stored(scores: Array, ids: Array, own: Array, axis: int) -> Rows:
+    return _of_ids(jnp.where(picked(ids, scores.shape, axis), 0, jnp.exp(scores)), ids, own, axis)
+
+
+# d nll = sum_c (p_c - [c = id]) dd_c. At the label p - 1 is computed as -rest / total, where rest leaves the label out.
+@of_ids.defjvp
+@_of_ids_stored.defjvp
+def _of_ids_jvp(axis, primals, tangents):
+    rows, change = _of_ids_stored(*primals, axis), tangents[0]
+    mean = jnp.sum(rows.probabilities * change, axis, keepdims=True)
+    turn = rows.probabilities * (change - mean)
+    return rows, Rows(jnp.sum(rows.slope * change, axis), jnp.squeeze(mean, axis), turn, turn)
+
+
+def _of_ids(others: Array, ids: Array, own: Array, axis: int) -> Rows:
+    """Rows of the exponentials of scores, with 0 for the label's, and the label's scores."""
     own = jnp.expand_dims(own, axis)
-    label = picked(ids, scores.shape, axis)
-    others = jnp.where(label, 0, jnp.exp(scores))
+    label = picked(ids, others.shape, axis)
     rest = jnp.sum(others, axis, keepdims=True)
     e = jnp.exp(own)
     total = rest + e
@@ -128,14 +147,6 @@ def of_ids(scores: Array, ids: Array, own: Array, axis: int) -> Rows:
         probabilities=jnp.where(label, e, others) * inverse,
         slope=jnp.where(label, -rest, others * inverse),
     )
-
-
-@of_ids.defjvp
-def _(axis, primals, tangents):
-    rows, change = of_ids(*primals, axis), tangents[0]
-    mean = jnp.sum(rows.probabilities * change, axis, keepdims=True)
-    turn = rows.probabilities * (change - mean)
-    return rows, Rows(jnp.sum(rows.slope * change, axis), jnp.squeeze(mean, axis), turn, turn)
 
 
 def _softmax(scores: Array, axis: int) -> tuple[Array, Array, Array, Array]:

@@ -16,9 +16,9 @@ LOGITS, IDS = jnp.zeros((N, C)), jnp.zeros(N, jnp.int32)
 OPTIMIZED = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
 
 
-def passes(loss):
+def passes(loss, transform=jax.value_and_grad):
     """Reads and writes of arrays as large as the logits, and whether there is a scatter."""
-    compiled = jax.jit(jax.value_and_grad(loss)).lower(LOGITS, IDS).compile(OPTIMIZED).as_text()
+    compiled = jax.jit(transform(loss)).lower(LOGITS, IDS).compile(OPTIMIZED).as_text()
     entry = compiled[compiled.index("ENTRY") :]
     instructions = re.findall(r"%?([\w.\-]+) = (\S+) ([\w\-]+)\((.*)", entry)
     large = {name for name, shape, _, _ in instructions if shape.startswith(f"f32[{N},{C}]")}
@@ -47,6 +47,12 @@ def test_passes_over_the_logits():
     optax_reads, optax_writes, _ = passes(theirs)
     assert reads <= optax_reads
     assert writes <= optax_writes
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="counts what XLA:CPU makes of it")
+def test_the_value_alone_writes_nothing():
+    reads, writes, scatters = passes(jaxloss.softmax_cross_entropy_with_integer_labels, lambda loss: loss)
+    assert (reads, writes, scatters) == (3, 0, False)
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="counts what XLA:CPU makes of it")
