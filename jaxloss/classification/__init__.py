@@ -11,6 +11,7 @@ from jaxloss.classification.confusion import (
     matrix_cross_entropy,
     update_confusions,
 )
+from jaxloss.classification.evidential import evidential
 from jaxloss.classification.focal import (
     detection_focal,
     sigmoid_focal,
@@ -106,6 +107,7 @@ __all__ = [
     "dwd",
     "entmax15",
     "entmax15_mapping",
+    "evidential",
     "exponential",
     "fenchel_young",
     "generalized_cross_entropy",

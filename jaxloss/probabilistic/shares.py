@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Real
 
 from jaxloss import checks, numerics, reduce
+from jaxloss.numerics.dirichlet import sums_of_others
 from jaxloss.numerics.gamma import HALF_LOG_2PI, digamma_rest
 from jaxloss.numerics.slopes import with_slopes
 from jaxloss.probabilistic.parameters import predicted
@@ -87,18 +88,9 @@ def dirichlet_nll(
     total = jnp.sum(alpha, axis, keepdims=True)
     classes = alpha.shape[axis]
     constant = (classes - 1) * HALF_LOG_2PI if classes else 0.0
-    terms = _share_terms(alpha, y, jnp.broadcast_to(total, alpha.shape), _others(alpha, axis))
+    terms = _share_terms(alpha, y, jnp.broadcast_to(total, alpha.shape), sums_of_others(alpha, axis))
     values = jnp.sum(terms, axis) + jnp.squeeze(_whole(total), axis) + constant
     return reduce.apply(name, values, where=where, weights=weights, reduction=reduction)
-
-
-def _others(alpha: Array, axis: int) -> Array:
-    """The sum of the other entries of the row, without taking one away from the sum of all."""
-    rows = jnp.moveaxis(alpha, axis, -1)
-    zeros = jnp.zeros_like(rows[..., :1])
-    before = jnp.cumsum(jnp.concatenate([zeros, rows[..., :-1]], -1), -1)
-    after = jnp.flip(jnp.cumsum(jnp.concatenate([zeros, jnp.flip(rows[..., 1:], -1)], -1), -1), -1)
-    return jnp.moveaxis(before + after, -1, axis) if alpha.shape[axis] else alpha
 
 
 # With Stirling's remainder s and the powers of its formula cancelled, log Gamma(alpha_k) - (alpha_k - 1) log y_k and
