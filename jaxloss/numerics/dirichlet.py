@@ -6,8 +6,8 @@ With :math:`f_c \ge 0` above the concentrations of 1 of the uniform distribution
              = f \psi(k + f) - \log \Gamma(k + f) + \log \Gamma(k)
 
 The integrals grow like f, and D like its logarithm: where F is large, D is made of what they lack,
-:math:`g_k(f) = f - h_k(f)`, as :math:`g_K(F) - \sum_c g_1(f_c)`. Where f is small, the integral is summed as one (by
-Gauss's rule, of which every term is positive), for its closed form is a difference.
+:math:`g_k(f) = f - h_k(f)`, as :math:`g_K(F) - \sum_c g_1(f_c)`. Both are sums of positive terms here; with gamma
+functions they would be differences.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from jaxloss.numerics.elementary import horner
@@ -129,27 +128,45 @@ def _slope(f: Array, total: Array, classes: int) -> Array:
     return jnp.where(far, whole - lack, direct)
 
 
+# With psi'(x) = sum of 1 / (x + i)^2 over the steps + the series in x + n, each term times t has an elementary
+# integral: log(1 + v) - v / (1 + v) for a step at a = k + i with v = f / a, and for the series, with M = k + n and
+# w = f / M, M (w - log(1 + w)) + (log(1 + w) - w / (1 + w)) / 2 + `_series`.
 def _integral(f: Array, k: int) -> Array:
-    """h_k(f) for 0 <= f <= k: the integrand has no pole within k of there, so that few points are exact enough."""
-    points, weights = (0.5 * array for array in np.polynomial.legendre.leggauss(7 if f.dtype == jnp.float32 else 14))
-    first = lambda array: jnp.asarray(array, f.dtype).reshape(-1, *[1] * f.ndim)
-    t = first(0.5 + points)
-    return f * f * jnp.sum(first(weights) * t * _trigamma(k + f[None] * t), 0)
+    """h_k(f), of positive terms that are as small as f^2."""
+    at, steps, _ = _steps(jnp.full_like(f, k))
+    ratio = f / (k + steps)
+    total = jnp.sum(_log1p_rest(f[None] / at), 0) + 0.5 * _log1p_rest(ratio)
+    return total + (k + steps) * log1p_excess(ratio) + _series(ratio, k)
 
 
 # 1 - t psi'(k + t) = (k/x)^2 + (k - 1) t / x^2 + t q(x) with x = k + t. The integral of the first two is
-# f/x + (k - 1) log(x / k). A step of q at a = k + i gives a (v - log(1 + v)), v = f / (a (a + f + 1)), and a term of
-# the series, t / (x + n)^m, an elementary one.
+# f/x + (k - 1) log(x / k). A step of q at a = k + i gives a (v - log(1 + v)), v = f / (a (a + f + 1)).
 def _lack(f: Array, k: int) -> Array:
     """g_k(f) for f of 1 or more."""
-    at, steps, series = _steps(jnp.full_like(f, k))
-    total = f / (k + f) + (k - 1) * jnp.log1p(f / k)
-    total = total + jnp.sum(at * log1p_excess(f[None] / (at * (at + f[None] + 1))), 0)
-    first, ratio = k + steps, f / (k + steps)
-    total = total + 0.5 * (jnp.log1p(ratio) - ratio / (1 + ratio))
-    left = 1 / (1 + ratio)
-    for n, b in enumerate(series):
-        m = 2 * n + 3
-        powers = (1 - left ** (m - 2)) / (m - 2) - (1 - left ** (m - 1)) / (m - 1)
-        total = total - b * first ** (2.0 - m) * powers
-    return total
+    at, steps, _ = _steps(jnp.full_like(f, k))
+    ratio = f / (k + steps)
+    total = f / (k + f) + (k - 1) * jnp.log1p(f / k) + 0.5 * _log1p_rest(ratio)
+    return total + jnp.sum(at * log1p_excess(f[None] / (at * (at + f[None] + 1))), 0) - _series(ratio, k)
+
+
+def _log1p_rest(v: Array) -> Array:
+    """log(1 + v) - v / (1 + v), half of v^2 near 0."""
+    small = jnp.where(v < 1, v, 0)
+    return jnp.where(v < 1, small * (small / (1 + small)) - log1p_excess(small), jnp.log1p(v) - v / (1 + v))
+
+
+# The integral of u / (1 + u)^(n + 2) from 0 to w is, with s = 1 / (1 + w), (1 - s^n) / n - (1 - s^(n + 1)) / (n + 1),
+# which is (1 - s)^2 (1 + 2 s + 3 s^2 + ... + n s^(n - 1)) / (n (n + 1)).
+def _series(ratio: Array, k: int) -> Array:
+    """The integral of t times Bernoulli's terms of psi'(k + steps + t) up to f = ratio (k + steps)."""
+    _, steps, series = _steps(ratio)
+    s, total = 1 / (1 + ratio), jnp.zeros_like(ratio)
+    for j, b in enumerate(series):
+        n = 2 * j + 1
+        total = total + (b * float(k + steps) ** -n / (n * (n + 1))) * _ascending(s, n)
+    return total * (ratio * s) ** 2
+
+
+def _ascending(s: Array, n: int) -> Array:
+    """1 + 2 s + 3 s^2 + ... + n s^(n - 1)."""
+    return horner(s, [float(i + 1) for i in range(n)]) if n > 1 else jnp.ones_like(s)
