@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxloss.numerics.elementary import horner
+from jaxloss.numerics.elementary import horner, polynomial
+from jaxloss.numerics.gamma import digamma_rest
 from jaxloss.numerics.logarithms import log1p_excess
 from jaxloss.numerics.slopes import with_slopes
 
@@ -66,14 +67,6 @@ def _trigamma_lack(x: Array) -> Array:
     return jnp.sum(following * following / at, 0) + rest
 
 
-def _digamma_rest(x: Array) -> Array:
-    """R(x) = psi(x) - log x + 1/x, the integral of q from x on: from 0.42 it falls to 1 / (2 x)."""
-    at, steps, series = _steps(x)
-    inverse = 1 / (x + steps)
-    rest = inverse * (0.5 - inverse * horner(inverse * inverse, [b / (2 * k + 2) for k, b in enumerate(series)]))
-    return jnp.sum(jnp.log1p(1 / at) - 1 / (at + 1), 0) + rest
-
-
 def _trigamma(x: Array) -> Array:
     return (1 + 1 / x) / x - _trigamma_lack(x)
 
@@ -89,7 +82,7 @@ def _gap_in_x(x: Array, others: Array) -> Array:
 def digamma_gap(x: Array, others: Array) -> Array:
     """Return psi(x + others) - psi(x) for x of 1 or more, and others of 1 or more or 0."""
     n = x + others
-    return jnp.log1p(others / x) + others / n / x - (_digamma_rest(x) - _digamma_rest(n))
+    return jnp.log1p(others / x) + others / n / x - (digamma_rest(x) - digamma_rest(n))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -163,10 +156,6 @@ def _series(ratio: Array, k: int) -> Array:
     s, total = 1 / (1 + ratio), jnp.zeros_like(ratio)
     for j, b in enumerate(series):
         n = 2 * j + 1
-        total = total + (b * float(k + steps) ** -n / (n * (n + 1))) * _ascending(s, n)
+        rising = tuple(float(i) for i in range(1, n + 1))
+        total = total + (b * float(k + steps) ** -n / (n * (n + 1))) * polynomial(s, rising)
     return total * (ratio * s) ** 2
-
-
-def _ascending(s: Array, n: int) -> Array:
-    """1 + 2 s + 3 s^2 + ... + n s^(n - 1)."""
-    return horner(s, [float(i + 1) for i in range(n)]) if n > 1 else jnp.ones_like(s)

@@ -115,12 +115,17 @@ ATANH_32 = [0.66666416, 0.40021533, 0.28001725, 0.28012334]
 ATANH_64 = [2 / (2 * k + 3) for k in range(16)]
 
 
-def _log1p_unit(x: Array) -> Array:
-    """log(1 + x) = 2 atanh(x / (2 + x)) for 0 <= x <= 1."""
+def log1p_by_atanh(x: Array, coefficients: list[float]) -> Array:
+    """log(1 + x) = 2 atanh(s), s = x / (2 + x), for x >= 0, with the coefficients of 2 atanh(s) / s - 2 in s^2."""
     # XLA's log1p: 2.1 ulp (float32), 6 times the arithmetic.
     s = x / (2 + x)
     z = s * s
-    return 2 * s + s * z * horner(z, ATANH_32 if x.dtype == jnp.float32 else ATANH_64)
+    return 2 * s + s * z * horner(z, coefficients)
+
+
+def _log1p_unit(x: Array) -> Array:
+    """log(1 + x) for 0 <= x <= 1."""
+    return log1p_by_atanh(x, ATANH_32 if x.dtype == jnp.float32 else ATANH_64)
 
 
 # ---- logistic family: sums of positive terms in e^-|x| ---------------------------------------------------------------
